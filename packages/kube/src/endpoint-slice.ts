@@ -1,3 +1,4 @@
+import type { Ip } from '@podfabric/netaddr'
 import type { NamespacedMeta } from './object-meta.ts'
 import type { Protocol } from './pod.ts'
 import type { IpFamily } from './service.ts'
@@ -24,8 +25,8 @@ export interface ObjectReference {
 }
 
 export interface Endpoint {
-  /** At least one address of the slice's family, as canonical text; all of them reach the same pod. */
-  readonly addresses: readonly string[]
+  /** At least one address of the slice's family; all of them reach the same pod. */
+  readonly addresses: readonly Ip[]
   readonly conditions: EndpointConditions
   /** The label under the service's name, when the pod has one. */
   readonly hostname?: string

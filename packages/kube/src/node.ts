@@ -1,3 +1,4 @@
+import type { Prefix } from '@podfabric/netaddr'
 import type { Condition, ObjectMeta } from './object-meta.ts'
 
 export interface Taint {
@@ -8,14 +9,15 @@ export interface Taint {
 
 export interface NodeSpec {
   /** First of `podCIDRs`; absent until the cluster hands a prefix out. */
-  readonly podCIDR?: string
-  readonly podCIDRs: readonly string[]
+  readonly podCIDR?: Prefix
+  readonly podCIDRs: readonly Prefix[]
   /** True while the node is cordoned or drained. */
   readonly unschedulable: boolean
   readonly taints: readonly Taint[]
 }
 
 export interface NodeAddress {
+  /** An IP address in canonical form where the type says so, a name otherwise. */
   readonly type: 'InternalIP' | 'ExternalIP' | 'Hostname' | 'InternalDNS' | 'ExternalDNS'
   readonly address: string
 }

@@ -1,3 +1,4 @@
+import type { Ip } from '@podfabric/netaddr'
 import type { Condition, Labels, NamespacedMeta, TemplateMeta } from './object-meta.ts'
 import type { Probe } from './probe.ts'
 
@@ -9,7 +10,7 @@ export interface ContainerPort {
   readonly containerPort: number
   readonly protocol: Protocol
   readonly hostPort?: number
-  readonly hostIP?: string
+  readonly hostIP?: Ip
 }
 
 /** The part of a container that the network sees; images, commands, volumes and CPU or memory requests are read past. */
@@ -32,13 +33,13 @@ export type DnsPolicy = 'ClusterFirst' | 'ClusterFirstWithHostNet' | 'Default' |
 /** Added to what `dnsPolicy` gives; the whole of it when the policy is `None`. */
 export interface PodDnsConfig {
   /** At most three addresses. */
-  readonly nameservers: readonly string[]
+  readonly nameservers: readonly Ip[]
   readonly searches: readonly string[]
   readonly options: readonly { readonly name: string; readonly value?: string }[]
 }
 
 export interface HostAlias {
-  readonly ip: string
+  readonly ip: Ip
   readonly hostnames: readonly string[]
 }
 
@@ -64,12 +65,12 @@ export interface PodSpec {
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
 
-/** Where a pod stands. Addresses are canonical text (RFC 5952 for IPv6); `podIP` is the first of `podIPs`. */
+/** Where a pod stands. `podIP` is the first of `podIPs`: both are absent and empty until the pod has its network. */
 export interface PodStatus {
   readonly phase: PodPhase
-  readonly podIP?: string
-  readonly podIPs: readonly { readonly ip: string }[]
-  readonly hostIP?: string
+  readonly podIP?: Ip
+  readonly podIPs: readonly { readonly ip: Ip }[]
+  readonly hostIP?: Ip
   readonly conditions: readonly Condition[]
   readonly reason?: string
   readonly message?: string

@@ -1,3 +1,4 @@
+import type { Ip } from '@podfabric/netaddr'
 import type { Labels, NamespacedMeta } from './object-meta.ts'
 import type { Protocol } from './pod.ts'
 import type { PortReference } from './probe.ts'
@@ -19,9 +20,10 @@ export interface ServiceSpec {
   readonly type: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName'
   /** Absent when the service's EndpointSlices are written by somebody else. */
   readonly selector?: Labels
-  /** `None` for a headless service; absent until an address is given. Always the first of `clusterIPs`. */
-  readonly clusterIP?: string
-  readonly clusterIPs: readonly string[]
+  /** `None` for a headless service; absent until an address is given; otherwise the first of `clusterIPs`. */
+  readonly clusterIP?: Ip | 'None'
+  /** One address per family; empty for a headless service. */
+  readonly clusterIPs: readonly Ip[]
   /** Empty: as the cluster has it. */
   readonly ipFamilies: readonly IpFamily[]
   readonly ipFamilyPolicy: 'SingleStack' | 'PreferDualStack' | 'RequireDualStack'
