@@ -1,0 +1,57 @@
+export type { Address, AddressKey } from './address.ts'
+export type { Capture, CapturedFrame } from './capture.ts'
+export type { Change, ChangeType } from './changes.ts'
+export { type Clock, type SleepOptions, sleep, systemClock } from './clock.ts'
+export type { Conntrack, ConntrackEntry, ConntrackFilter, FlowTuple } from './conntrack.ts'
+export { type Errno, KernelError } from './error.ts'
+export type { Kernel } from './kernel.ts'
+export type {
+  BridgeLink,
+  BridgePort,
+  BridgeSpec,
+  DeviceLink,
+  Link,
+  LinkChange,
+  LinkSpec,
+  LoopbackLink,
+  VethLink,
+  VethSpec,
+  VxlanLink,
+  VxlanSpec,
+} from './link.ts'
+export type { Fdb, Links, Namespace, Routes, Rules, Sysctl, Table } from './namespace.ts'
+export type { FdbEntry, FdbKey, Neighbor, NeighborKey, NeighborState } from './neighbor.ts'
+export type { Netns, NetnsEntry, NetnsTable } from './netns.ts'
+export type {
+  Nft,
+  NftBase,
+  NftChain,
+  NftCommand,
+  NftElements,
+  NftExpression,
+  NftFamily,
+  NftField,
+  NftKeyType,
+  NftObject,
+  NftRule,
+  NftSet,
+  NftTable,
+  NftValue,
+} from './nft.ts'
+export type { Middleware, Operation, OperationSite, Outcome } from './operation.ts'
+export { isOwnedAlias, ownedAlias, ownership } from './ownership.ts'
+export type { Route, RouteAnswer, RouteKey, RouteQuery, RouteType, Rule } from './route.ts'
+export type {
+  ConnectOptions,
+  Datagram,
+  EchoOutcome,
+  EchoRequest,
+  Endpoint,
+  LocalEndpoint,
+  SendOptions,
+  Sockets,
+  TcpConnection,
+  TcpListener,
+  UdpSocket,
+  WaitOptions,
+} from './sockets.ts'
