@@ -64,14 +64,14 @@ export type Operation =
   | { readonly type: 'delete'; readonly key: string }
 
 /**
- * If every comparison holds, `then` is done, else `else` (default: nothing). Comparisons and operations see and make one
- * revision: nobody sees a part of it. At most `maxOperations` comparisons, and as many operations in
+ * If every comparison holds, `success` is done, else `failure` (default: nothing). Comparisons and operations see and make
+ * one revision: nobody sees a part of it. At most `maxOperations` comparisons, and as many operations in
  * either branch; no branch may write one key twice. A get after a put of the same key in one branch sees the put.
  */
 export interface Transaction {
-  readonly if: readonly Compare[]
-  readonly then: readonly Operation[]
-  readonly else?: readonly Operation[]
+  readonly compare: readonly Compare[]
+  readonly success: readonly Operation[]
+  readonly failure?: readonly Operation[]
 }
 
 /** What became of one operation, in the order of the operations. */
@@ -84,7 +84,7 @@ export type OperationResult =
 
 /** The outcome of a transaction. Conditions that do not hold are an outcome, not an error. */
 export interface TransactionResult {
-  /** True when the comparisons held and `then` was done. */
+  /** True when the comparisons held and `success` was done. */
   readonly succeeded: boolean
   /** The revision it made, or, when it wrote nothing, the store's revision at that moment. */
   readonly revision: number
@@ -139,7 +139,7 @@ export type LagReason = 'overrun' | 'compacted' | 'unknown-revision' | 'disconne
 /** Where a watch begins and when it ends. */
 export interface WatchOptions {
   /**
-   * The first revision to report: the last one seen plus one. While the store still has that history the watch
+   * The first revision to report, at least 1: the last one seen plus one. While the store still has that history the watch
    * begins with its changes and without a snapshot; otherwise with `lag` and a snapshot. Default: a snapshot of now.
    */
   readonly fromRevision?: number
