@@ -13,7 +13,9 @@ const supported = major > 22 || (major === 22 && minor >= 18)
 
 // In a clone the sources run as they are, so that they are never older than what was edited; a published package has only dist.
 const source = join(home, 'src', 'cli.ts')
-const flags = existsSync(source) ? ['--conditions=@podfabric/source', '--disable-warning=ExperimentalWarning', source] : undefined
+const flags = existsSync(source)
+  ? ['--conditions=@podfabric/source', '--disable-warning=ExperimentalWarning', source]
+  : undefined
 const dist = join(home, 'dist', 'cli.js')
 
 if (supported && flags === undefined) {
@@ -21,7 +23,9 @@ if (supported && flags === undefined) {
 } else {
   const node = supported ? process.execPath : pinnedNode()
   if (node === undefined) {
-    console.error(`podfabric: needs Node 22.18 or later, this is ${process.versions.node}; install a newer Node and run it again`)
+    console.error(
+      `podfabric: needs Node 22.18 or later, this is ${process.versions.node}; install a newer Node and run it again`,
+    )
     process.exit(1)
   }
   run(node, [...(flags ?? [dist]), ...process.argv.slice(2)])
