@@ -63,7 +63,9 @@ export function ipFromBytes(bytes: Uint8Array): Ip
 export function ipFromBytes(bytes: Uint8Array, offset = 0, family: Family = bytes.length === 16 ? 6 : 4): Ip {
   const length = family === 4 ? 4 : 16
   if (offset < 0 || offset + length > bytes.length) {
-    throw new RangeError(`an IPv${family} address needs ${length} octets at ${offset}, there are ${bytes.length} in all`)
+    throw new RangeError(
+      `an IPv${family} address needs ${length} octets at ${offset}, there are ${bytes.length} in all`,
+    )
   }
   if (family === 4) return ipv4FromNumber(readWord(bytes, offset))
   for (let w = 0; w < 4; w++) words[w] = readWord(bytes, offset + 4 * w)
@@ -135,7 +137,11 @@ function offsetIp<T extends Ip>(ip: T, by: 1 | -1): T | undefined {
 
 function readWord(bytes: Uint8Array, at: number): number {
   return (
-    (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+    (((bytes[at] ?? 0) << 24) |
+      ((bytes[at + 1] ?? 0) << 16) |
+      ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>>
+    0
   )
 }
 

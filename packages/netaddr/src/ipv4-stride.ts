@@ -34,7 +34,8 @@ export class Ipv4PrefixTable {
   longest(address: number, limit: number): number {
     for (let length = Math.min(limit, this.#byLength.length - 1); length >= 0; length--) {
       const entries = this.#byLength[length]
-      if (entries !== undefined && entries.size > 0 && entries.has((address & wordMask(length)) >>> 0)) return length
+      if (entries !== undefined && entries.size > 0 && entries.has((address & wordMask(length)) >>> 0))
+        return length
     }
     return -1
   }
@@ -68,11 +69,15 @@ export class Ipv4Stride {
 
   /** After the prefix was put into the prefix table. */
   add(network: number, length: number, slot: number, isNew: boolean): void {
-    if (length <= 16) return this.#paintRoot(network, length, slot)
+    if (length <= 16) {
+      this.#paintRoot(network, length, slot)
+      return
+    }
     const middle = this.#childOfRoot(network >>> 16)
     if (length <= 24) {
       if (isNew) this.#count(middle, 1)
-      return this.#paintChunk(middle, network, 16, length, slot)
+      this.#paintChunk(middle, network, 16, length, slot)
+      return
     }
     const leaf = this.#childOfChunk(middle, (network >>> 8) & 255)
     if (isNew) this.#count(leaf, 1)

@@ -108,7 +108,13 @@ export class Ipv6Lpm {
       const at = slot * ENTRY
       const tag = table[at + 4] as number
       if (tag === 0) return at
-      if (tag === length + 1 && table[at] === a && table[at + 1] === b && table[at + 2] === c && table[at + 3] === d) {
+      if (
+        tag === length + 1 &&
+        table[at] === a &&
+        table[at + 1] === b &&
+        table[at + 2] === c &&
+        table[at + 3] === d
+      ) {
         return at
       }
       slot = (slot + 1) & mask

@@ -39,7 +39,16 @@ export function ipv6FromWords(words: Uint32Array, offset = 0): Ipv6 {
   const c = words[offset + 2] ?? 0
   const d = words[offset + 3] ?? 0
   if (a === 0 && b === 0 && c === 0xffff) return `::ffff:${ipv4FromNumber(d)}` as Ipv6
-  return formatGroups([a >>> 16, a & 0xffff, b >>> 16, b & 0xffff, c >>> 16, c & 0xffff, d >>> 16, d & 0xffff])
+  return formatGroups([
+    a >>> 16,
+    a & 0xffff,
+    b >>> 16,
+    b & 0xffff,
+    c >>> 16,
+    c & 0xffff,
+    d >>> 16,
+    d & 0xffff,
+  ])
 }
 
 function formatGroups(groups: readonly number[]): Ipv6 {
@@ -70,7 +79,13 @@ function formatGroups(groups: readonly number[]): Ipv6 {
 const groups = new Uint16Array(8)
 
 /** Reads the IPv6 address in `text[start, end)` into four words, or returns false and leaves them alone. */
-export function readIpv6(text: string, start: number, end: number, words: Uint32Array, offset: number): boolean {
+export function readIpv6(
+  text: string,
+  start: number,
+  end: number,
+  words: Uint32Array,
+  offset: number,
+): boolean {
   if (end - start < 2 || end - start > 45) return false
   let count = 0
   let gap = -1

@@ -10,7 +10,8 @@ export interface IpRange {
 
 /** The range from `first` to `last`. `RangeError` when they are of two families or in the wrong order. */
 export function rangeFrom(first: Ip, last: Ip): IpRange {
-  if (familyOf(first) !== familyOf(last)) throw new RangeError(`${first} and ${last} are of different families`)
+  if (familyOf(first) !== familyOf(last))
+    throw new RangeError(`${first} and ${last} are of different families`)
   if (compareIp(first, last) > 0) throw new RangeError(`${first} comes after ${last}; swap them`)
   return { first, last }
 }
@@ -22,7 +23,9 @@ export function rangeOf(prefix: Prefix): IpRange {
 
 export function rangeContains(range: IpRange, ip: Ip): boolean {
   return (
-    familyOf(range.first) === familyOf(ip) && compareIp(range.first, ip) <= 0 && compareIp(ip, range.last) <= 0
+    familyOf(range.first) === familyOf(ip) &&
+    compareIp(range.first, ip) <= 0 &&
+    compareIp(ip, range.last) <= 0
   )
 }
 
