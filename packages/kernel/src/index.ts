@@ -55,3 +55,4 @@ export type {
   UdpSocket,
   WaitOptions,
 } from './sockets.ts'
+export { type NamespaceTables, type TableDriver, tablesOver } from './tables.ts'

@@ -44,7 +44,11 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly err
  * A step around every operation of a kernel: log it, refuse it, or hand it on.
  * `next` applies it and never rejects.
  */
-export type Middleware = (operation: Operation, next: () => Promise<Outcome>, at: OperationSite) => Promise<Outcome>
+export type Middleware = (
+  operation: Operation,
+  next: () => Promise<Outcome>,
+  at: OperationSite,
+) => Promise<Outcome>
 
 export interface OperationSite {
   /** Path of the namespace it is applied in; `''` for the host's. */
