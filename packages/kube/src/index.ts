@@ -15,6 +15,12 @@ export type {
   ObjectReference,
 } from './endpoint-slice.ts'
 export { serviceNameLabel, serviceNameOf } from './endpoint-slice.ts'
+export type { KubeErrorCode, ManifestWarning, ManifestWarningCode, Source } from './kube-error.ts'
+export { KubeError } from './kube-error.ts'
+export { formatYaml } from './manifest/format-yaml.ts'
+export type { ManifestObject, Manifests, ReadOptions } from './manifest/manifests.ts'
+export { readManifests } from './manifest/manifests.ts'
+export { isDnsLabel, isDnsSubdomain, isLabelKey, isLabelValue, isPortName, isServiceName } from './names.ts'
 export type { Namespace } from './namespace.ts'
 export type { Node, NodeAddress, NodeSpec, NodeStatus, Taint } from './node.ts'
 export type { Kind, KubeObject, ObjectOf } from './object.ts'
