@@ -93,7 +93,10 @@ export class MemoryWatch implements AsyncIterableIterator<WatchEvent, undefined>
   }
 
   #begin(): void {
-    if (this.#signal?.aborted) return this.#end()
+    if (this.#signal?.aborted) {
+      this.#end()
+      return
+    }
     try {
       const beginning = this.#source.begin(this)
       if ('snapshot' in beginning) {
