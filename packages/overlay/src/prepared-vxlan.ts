@@ -14,7 +14,13 @@ export interface PreparedVxlan {
    * @param sourcePort 0 to 65535, from a hash of the inner flow so that the underlay spreads flows
    * @param identification IPv4 only, 0 to 65535
    */
-  write(packet: DataView, start: number, innerLength: number, sourcePort: number, identification: number): void
+  write(
+    packet: DataView,
+    start: number,
+    innerLength: number,
+    sourcePort: number,
+    identification: number,
+  ): void
 }
 
 export interface VxlanPeer {
