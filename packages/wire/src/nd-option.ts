@@ -10,7 +10,7 @@ import {
   prefixLength,
 } from '@podfabric/netaddr'
 import { field, viewOf } from './field.ts'
-import { WireError } from './wire-error.ts'
+import { needOctets, WireError } from './wire-error.ts'
 
 // Neighbor discovery options, RFC 4861 section 4.6
 //
@@ -98,16 +98,10 @@ export function decodeNdOptions(packet: Uint8Array, start: number): NdOption[] {
   const options: NdOption[] = []
   let at = start
   while (at < packet.length) {
-    const length = at + 1 < packet.length ? (packet[at + 1] ?? 0) * 8 : 0
+    needOctets(NAME, packet, at + 2)
+    const length = (packet[at + 1] ?? 0) * 8
     if (length === 0) throw new WireError('WIRE_MALFORMED', NAME, at, 'an option has a length of zero')
-    if (at + length > packet.length) {
-      throw new WireError(
-        'WIRE_TRUNCATED',
-        NAME,
-        at,
-        `an option of ${length} octets is longer than the message`,
-      )
-    }
+    needOctets(NAME, packet, at + length)
     options.push(decodeOption(packet.subarray(at, at + length)))
     at += length
   }

@@ -1,1 +1,1 @@
-export {}
+export { type CodecExample, type CodecSamples, codecLaws, type Law } from './codec-laws.ts'
