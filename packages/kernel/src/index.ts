@@ -2,8 +2,11 @@ export type { Address, AddressKey } from './address.ts'
 export type { Capture, CapturedFrame } from './capture.ts'
 export type { Change, ChangeType } from './changes.ts'
 export { type Clock, type SleepOptions, sleep, systemClock } from './clock.ts'
+export { formatCommand } from './command.ts'
+export { type CommandLog, type CommandLogEntry, type CommandLogOptions, commandLog } from './command-log.ts'
 export type { Conntrack, ConntrackEntry, ConntrackFilter, FlowTuple } from './conntrack.ts'
 export { type Errno, KernelError } from './error.ts'
+export { failNth } from './faults.ts'
 export type { Kernel } from './kernel.ts'
 export type {
   BridgeLink,
@@ -19,6 +22,7 @@ export type {
   VxlanLink,
   VxlanSpec,
 } from './link.ts'
+export { withMiddleware } from './middleware.ts'
 export type { Fdb, Links, Namespace, Routes, Rules, Sysctl, Table } from './namespace.ts'
 export type { FdbEntry, FdbKey, Neighbor, NeighborKey, NeighborState } from './neighbor.ts'
 export type { Netns, NetnsEntry, NetnsTable } from './netns.ts'
@@ -38,6 +42,7 @@ export type {
   NftTable,
   NftValue,
 } from './nft.ts'
+export { formatNft } from './nft-command.ts'
 export type { Middleware, Operation, OperationSite, Outcome } from './operation.ts'
 export { isOwnedAlias, ownedAlias, ownership } from './ownership.ts'
 export type { Route, RouteAnswer, RouteKey, RouteQuery, RouteType, Rule } from './route.ts'
