@@ -17,7 +17,7 @@ export default defineConfig({
   ),
   format: 'esm',
   target: 'node22.18',
-  platform: 'neutral',
+  platform: 'node',
   splitting: true,
   clean: true,
   dts: false,

@@ -18,6 +18,8 @@ export interface WorkspacePackage {
 
 export interface Manifest {
   readonly name: string
+  readonly version: string
+  readonly private?: boolean
   readonly exports?: Record<string, string | Record<string, string>>
   readonly dependencies?: Record<string, string>
   readonly devDependencies?: Record<string, string>

@@ -155,7 +155,11 @@ function made(
   return {
     name,
     folder: `/nowhere/${name}`,
-    manifest: { name: `@podfabric/${name}`, dependencies: { ...Object.fromEntries(scoped), ...libraries } },
+    manifest: {
+      name: `@podfabric/${name}`,
+      version: '0.1.0',
+      dependencies: { ...Object.fromEntries(scoped), ...libraries },
+    },
     files: Object.entries(files).map(([path, text]) => ({ path, text })),
   }
 }
