@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { ArchitectureTable, PackageRule } from './architecture-table.ts'
 import { type Import, readSource } from './imports.ts'
 import type { SourceFile, WorkspacePackage } from './workspace.ts'
@@ -79,7 +80,8 @@ function sourceViolations(
   const { imports, globals } = readSource(file.path, file.text)
   const importReason = ({ specifier, typeOnly }: Import): string | undefined => {
     if (specifier.startsWith('.')) {
-      return specifier.endsWith('.ts') ? undefined : 'a relative import ends in .ts'
+      if (!specifier.endsWith('.ts')) return 'a relative import ends in .ts'
+      return isTest(posix.join(posix.dirname(file.path), specifier)) ? 'a source imports no test' : undefined
     }
     if (specifier.startsWith('node:')) {
       if (!anywhere || (/^node:assert/.test(specifier) && mayAssert(name, file.path))) return undefined
@@ -162,7 +164,7 @@ function rowOf(rows: readonly PackageRule[], path: string): PackageRule {
 }
 
 export function isTest(path: string): boolean {
-  return /^(test|bench)\//.test(path) || path.endsWith('.test.ts')
+  return /^(test|bench)\/|\/fixtures\/|\.test\.ts$/.test(path)
 }
 
 function mayAssert(name: string, path: string): boolean {

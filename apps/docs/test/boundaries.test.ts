@@ -107,6 +107,7 @@ describe('a workspace that breaks one rule is told so', () => {
     ],
     ['assertions outside the contract suite', 'kernel', `import 'node:assert'`, 'nothing from Node'],
     ['a relative import without its ending', 'low', `import './other'`, 'ends in .ts'],
+    ['a fixture in a source', 'low', `import './fixtures/frames.ts'`, 'a source imports no test'],
     ['the wall clock', 'low', `export const now = () => Date.now()`, 'uses Date.now'],
     ['unseeded randomness', 'low', `export const roll = Math.random`, 'uses Math.random'],
     ['printing', 'low', `console.log(1)`, 'uses console.log'],
