@@ -41,7 +41,7 @@ export function codecLaws<H, C>(codec: Codec<H, C>, samples: CodecSamples<H, C>)
     law(codec, 'decodes what it encoded to the same header and payload', () => {
       for (const example of samples.examples) {
         const decoded = codec.decode(encode(codec, example), example.checksums)
-        deepStrictEqual(decoded.header, example.header)
+        deepStrictEqual(plain(decoded.header), plain(example.header))
         deepStrictEqual([...decoded.payload], [...(example.payload ?? [])])
       }
     }),
@@ -126,6 +126,11 @@ function decodes<H, C>(codec: Codec<H, C>, octets: Uint8Array, checksums: C): st
     if (error instanceof Error && error.name === 'WireError' && 'code' in error) return String(error.code)
     return fail(`decoding ${hex(octets)} threw ${String(error)} instead of a WireError`)
   }
+}
+
+/** Generated values may lack a prototype, which is no difference between headers. */
+function plain<T>(header: T): T {
+  return structuredClone(header)
 }
 
 function hex(bytes: Uint8Array): string {
