@@ -1,0 +1,26 @@
+import { ownership } from '@podfabric/kernel'
+import type { Backend, BackendContext } from './backend.ts'
+
+export interface HostGwConfig {
+  readonly type: 'host-gw'
+}
+
+/** No tunnel: each peer is a route by its public address. The nodes must share a link; routers in between know no pods. */
+export function hostGwBackend({ underlay }: BackendContext): Backend {
+  return {
+    podMtu: underlay.mtu,
+    leaseData: { publicIp: underlay.address, backend: 'host-gw' },
+    links: { routes: [underlay.link] },
+    ensure: async () => undefined,
+    tables: async (peers) => ({
+      routes: peers.map(({ subnet, publicIp }) => ({
+        destination: subnet,
+        gateway: publicIp,
+        link: underlay.link,
+        protocol: ownership.routeProtocol,
+      })),
+      neighbors: [],
+      fdb: [],
+    }),
+  }
+}
