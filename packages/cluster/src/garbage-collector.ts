@@ -31,7 +31,10 @@ function owners(table: ObjectTable): readonly KubeObject[] {
 
 /** Deletes an object as `kubectl delete` does: a pod gets its grace period, a namespace takes all its objects with it. */
 export function deleteObject(table: ObjectTable, object: KubeObject, at: number): void {
-  if (object.kind === 'Pod') return deletePod(table, object, at)
+  if (object.kind === 'Pod') {
+    deletePod(table, object, at)
+    return
+  }
   const { name } = object.metadata
   const namespace = 'namespace' in object.metadata ? object.metadata.namespace : undefined
   table.remove(object.kind, name, namespace)

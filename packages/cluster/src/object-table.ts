@@ -1,4 +1,4 @@
-import { type Kind, type KubeObject, type ObjectOf, objectKey } from '@podfabric/kube'
+import { type Kind, type KubeObject, type ObjectMeta, type ObjectOf, objectKey } from '@podfabric/kube'
 
 /** One object's change, as its watchers see it. */
 export type ObjectChange =
@@ -98,15 +98,12 @@ function namespaceOf({ metadata }: KubeObject): string {
 
 /** Equal but for what the table itself writes. */
 function isSame(previous: KubeObject, object: KubeObject): boolean {
-  return (
-    JSON.stringify(withoutVersion(previous)) ===
-    JSON.stringify(withoutVersion({ ...object, metadata: merged(object, previous) }))
-  )
+  return textOf(previous, previous.metadata) === textOf(object, merged(object, previous))
 }
 
-function withoutVersion(object: KubeObject) {
-  const { resourceVersion, generation, ...metadata } = object.metadata
-  return sorted({ ...object, metadata })
+function textOf(object: KubeObject, metadata: ObjectMeta): string {
+  const { resourceVersion, generation, ...rest } = metadata
+  return JSON.stringify(sorted({ ...object, metadata: rest }))
 }
 
 /** Keys in one order, so that equal values have equal text. */

@@ -41,7 +41,7 @@ function familiesOf({ spec }: Service, ranges: readonly Prefix[]): readonly Fami
 
 function freeAddress(range: Prefix, taken: ReadonlySet<Ip>): Ip {
   const size = prefixSize(range)
-  for (let index = 1n; index < size - 1n; index++) {
+  for (let index = 1; index < size - 1; index++) {
     const address = addressAt(range, index)
     if (!taken.has(address)) return address
   }

@@ -52,7 +52,10 @@ function update({ spec }: StatefulSet, pods: ReadonlyMap<number, Pod>, table: Ob
   for (const [ordinal, pod] of [...pods].sort(([a], [b]) => b - a)) {
     if (ordinal < partition) return
     if (isTerminating(pod)) return
-    if (pod.metadata.labels[revisionLabel] !== revision) return deletePod(table, pod, at)
+    if (pod.metadata.labels[revisionLabel] !== revision) {
+      deletePod(table, pod, at)
+      return
+    }
     if (!isReady(pod)) return
   }
 }
