@@ -1,1 +1,2 @@
-export {}
+export { kernelContract } from './contract.ts'
+export type { ContractCase, Feature, Lab } from './lab.ts'
