@@ -55,10 +55,7 @@ export function readSource(path: string, text: string): SourceFacts {
       const name = String(node.name)
       const property = parent?.type === 'MemberExpression' ? parent.property : undefined
       const member = isNode(property) && !parent?.computed ? `.${String(property.name)}` : ''
-      globals.push({
-        name: name === 'Date' && parent?.type === 'NewExpression' ? 'new Date' : name + member,
-        line: lineOf(node),
-      })
+      globals.push({ name: readsWallClock(name, parent) ? 'new Date()' : name + member, line: lineOf(node) })
     }
     for (const value of Object.values(node)) {
       for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child, node)
@@ -66,6 +63,12 @@ export function readSource(path: string, text: string): SourceFacts {
   }
   visit(program as unknown as SyntaxNode, undefined) // the walk is generic over every node type
   return { imports, globals }
+}
+
+/** `new Date()`; with an argument it only formats. */
+function readsWallClock(name: string, parent: SyntaxNode | undefined): boolean {
+  const given = parent?.arguments
+  return name === 'Date' && parent?.type === 'NewExpression' && Array.isArray(given) && given.length === 0
 }
 
 /** Not the name of a property, a key, a parameter or a type. */

@@ -109,6 +109,7 @@ describe('a workspace that breaks one rule is told so', () => {
     ['a relative import without its ending', 'low', `import './other'`, 'ends in .ts'],
     ['a fixture in a source', 'low', `import './fixtures/frames.ts'`, 'a source imports no test'],
     ['the wall clock', 'low', `export const now = () => Date.now()`, 'uses Date.now'],
+    ['the wall clock in a date', 'low', `export const today = () => new Date()`, 'uses new Date'],
     ['unseeded randomness', 'low', `export const roll = Math.random`, 'uses Math.random'],
     ['printing', 'low', `console.log(1)`, 'uses console.log'],
     ['the environment', 'low', `export const home = process.env['HOME']`, 'uses process.env'],
@@ -119,8 +120,10 @@ describe('a workspace that breaks one rule is told so', () => {
     expect(violations[0]).toMatch(new RegExp(`^${name}/src/index.ts:1: .*${reason}`))
   })
 
-  it('names of properties are not uses of a global', () => {
-    expect(source('low', `export const a = (x: { process: number }) => x.process + Math.abs(-1)`)).toEqual([])
+  it('names of properties and pure functions are not uses of the outside world', () => {
+    expect(
+      source('low', `export const a = (x: { process: number }) => x.process + Math.abs(-1) + +new Date(0)`),
+    ).toEqual([])
   })
 
   it('a package.json with a dependency beside the table, or outside workspace and catalog', () => {
