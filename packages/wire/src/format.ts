@@ -13,6 +13,8 @@ import type { TcpHeader } from './tcp.ts'
 export interface FormatContext {
   /** The layer inside, undefined for the last. */
   readonly next: DissectedLayer | undefined
+  /** Octets of this header. */
+  readonly headerLength: number
   /** Octets inside this header, as far as they were read. */
   readonly length: number
   /** Whether link-layer addresses are wanted. */
@@ -35,8 +37,8 @@ export const formatters: ReadonlyMap<string, Formatter> = new Map<string, Format
   ['arp', formatArp],
   ['ipv4', formatIpv4],
   ['ipv6', formatIpv6],
-  ['icmp', (header: IcmpHeader, { length }) => `${formatIcmp(header)}, length ${length + 8}`],
-  ['icmpv6', (header: Icmpv6Header, { length }) => `${formatIcmpv6(header)}, length ${length + 8}`],
+  ['icmp', (header: IcmpHeader, context) => `${formatIcmp(header)}, length ${messageLength(context)}`],
+  ['icmpv6', (header: Icmpv6Header, context) => `${formatIcmpv6(header)}, length ${messageLength(context)}`],
   ['udp', (_: never, { next, length }) => (next === undefined ? `UDP, length ${length}` : undefined)],
   ['tcp', (header: TcpHeader, { length }) => formatTcp(header, length)],
   ['null', () => undefined],
@@ -56,6 +58,7 @@ export function formatPacket(dissection: Dissection, options: FormatOptions = {}
   layers.forEach((layer, i) => {
     const context = {
       next: layers[i + 1],
+      headerLength: layer.length,
       length: end - layer.offset - layer.length,
       link: options.link ?? false,
     }
@@ -69,6 +72,10 @@ export function formatPacket(dissection: Dissection, options: FormatOptions = {}
   if (layers.length === 0) parts.push(`${payload.length} octets`)
   const line = parts.join(': ')
   return errors.length === 0 ? line : `${line} [${errors.map(({ reason }) => reason).join('; ')}]`
+}
+
+function messageLength({ headerLength, length }: FormatContext): number {
+  return headerLength + length
 }
 
 function formatEthernet(header: EthernetHeader, { next, length, link }: FormatContext): string | undefined {
