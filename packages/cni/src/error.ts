@@ -18,20 +18,30 @@ export const cniErrorNumbers = {
   CNI_INTERFACE_EXISTS: 103,
   CNI_CHECK_FAILED: 104,
   CNI_KERNEL: 105,
+  /** A plugin that was called failed with a number that is not in this table; `number` has it. */
+  CNI_PLUGIN_FAILED: 106,
 } as const
 
 export type CniErrorCode = keyof typeof cniErrorNumbers
 
-/** A plugin or runtime failed. Compare `code`; a runtime sees its number, `message` and `details`. */
+export interface CniErrorOptions extends ErrorOptions {
+  /** The rest of the story, for `details`: what was found, what to do. */
+  readonly details?: string | undefined
+  /** The number that a called plugin gave. Default: the code's own. */
+  readonly number?: number | undefined
+}
+
+/** A plugin or runtime failed. Compare `code`; a runtime sees `number`, `message` and `details`. */
 export class CniError extends Error {
   override readonly name = 'CniError'
   readonly code: CniErrorCode
-  /** The rest of the story, for `details`: what was found, what to do. */
+  readonly number: number
   readonly details: string | undefined
 
-  constructor(code: CniErrorCode, message: string, options?: ErrorOptions & { readonly details?: string }) {
+  constructor(code: CniErrorCode, message: string, options?: CniErrorOptions) {
     super(message, options)
     this.code = code
+    this.number = options?.number ?? cniErrorNumbers[code]
     this.details = options?.details
   }
 }

@@ -2,7 +2,8 @@ import type { PluginConfig } from './config.ts'
 import type { AddResult } from './result.ts'
 import type { TraceContext } from './trace-context.ts'
 
-interface Request<Config> {
+/** What every verb gets. */
+export interface Request<Config = unknown> {
   /** What `parse` made of `source`. */
   readonly config: Config
   /** The plugin's configuration as the runtime sent it, unknown keys included: what a delegate is given. */
@@ -14,7 +15,8 @@ interface Request<Config> {
   readonly trace?: TraceContext
 }
 
-interface AttachmentRequest<Config> extends Request<Config> {
+/** What the verbs of one attachment get. */
+export interface AttachmentRequest<Config = unknown> extends Request<Config> {
   /** CNI_CONTAINERID: `[A-Za-z0-9][A-Za-z0-9_.-]*`, checked. */
   readonly containerId: string
   /** CNI_IFNAME: 1 to 15 octets, checked. */

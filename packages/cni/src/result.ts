@@ -17,6 +17,7 @@ export interface AddResult {
 
 export interface ResultInterface {
   readonly name: string
+  /** A hardware address that is not a MAC of six octets is kept in `extra`. */
   readonly mac?: Mac
   readonly mtu?: number
   /** CNI_NETNS as it was given; missing for an interface on the host. */
@@ -36,6 +37,7 @@ export interface ResultIp {
 }
 
 export interface ResultRoute {
+  /** Host bits are cleared when a result is read. */
   readonly destination: Prefix
   /** Missing: the gateway of the address of the same family. */
   readonly gateway?: Ip
@@ -52,4 +54,5 @@ export interface ResultDns {
   readonly domain?: string
   readonly search?: readonly string[]
   readonly options?: readonly string[]
+  readonly extra?: JsonObject
 }

@@ -1,0 +1,222 @@
+import type { Store } from '@podfabric/store'
+import { CniError } from './error.ts'
+import { attachmentNamed, type Intent, intentName, intentsOf } from './intent.ts'
+import type { Log } from './plugin.ts'
+import type { AttachmentId } from './request.ts'
+import { codeOf, onceApplied, toCniError } from './to-cni-error.ts'
+
+/**
+ * One thing that an attachment consists of: an address, a veth pair, a route. What it is called follows from the attachment
+ * alone, so that it is found again by whoever has the intent.
+ */
+export interface Resource {
+  /** For messages: `veth pair veth0a1b2c`, `address 10.244.1.2`. */
+  readonly name: string
+  /** Makes it, or finds that it is there as it should be. When it fails, `remove` is called all the same. */
+  ensure(): Promise<void>
+  /** Throws, saying what is found, when it is not as `ensure` left it. Changes nothing. */
+  verify(): Promise<void>
+  /** Takes it away, whole or half made. Succeeds where it is gone already, and never touches what is not ours. */
+  remove(): Promise<void>
+}
+
+export interface AttachmentsOptions {
+  /** The network's own, as `PluginContext.store`. Intents are kept under `attachments/<node>/`. */
+  readonly store: Store
+  readonly node: { readonly name: string }
+  readonly log: Log
+}
+
+export interface AddOptions {
+  /** What `resources` needs to know later and the request will not tell. */
+  readonly facts?: Intent['facts']
+  /**
+   * Whether the attachment is alive: its interface is there. ADD is refused then with CNI_INTERFACE_EXISTS and changes
+   * nothing. Asked for the new attachment, and for what an older record of the same name says.
+   */
+  readonly exists: (intent: Intent) => Promise<boolean>
+  /** Aborted: what was begun is undone, and ADD fails with CNI_TRY_AGAIN_LATER. */
+  readonly signal: AbortSignal
+}
+
+/** An attachment's resources, in the order in which they come to be. */
+export type ResourceList = (intent: Intent) => readonly Resource[]
+
+/**
+ * The attachments of one network on one node. Each is a list of resources, and the same list serves all verbs.
+ * Calls for one attachment must not overlap (SPEC 1.1.0, section 3, "Lifecycle & Ordering"); others may.
+ */
+export interface Attachments {
+  /**
+   * Records the intent, then ensures each resource in order. When one fails, it and those before it are removed in reverse and
+   * the record with them; the first error is thrown, with what could not be removed in its details (the record stays then).
+   * Leftovers of an ADD that was killed are removed first.
+   */
+  add(attachment: Intent, resources: ResourceList, options: AddOptions): Promise<void>
+  /** Verifies every resource. Throws CNI_CHECK_FAILED with all that is wrong. */
+  check(attachment: Intent, resources: ResourceList): Promise<void>
+  /** Removes every resource in reverse, then the record. Goes on past failures and throws them as one. */
+  del(attachment: Intent, resources: ResourceList): Promise<void>
+  /** `del` for every recorded attachment that is not among the valid ones. Goes on past failures. */
+  gc(valid: readonly AttachmentId[], resources: ResourceList): Promise<void>
+  /** What is recorded and can be read. */
+  list(): Promise<readonly Intent[]>
+}
+
+export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachments {
+  const intents = intentsOf(store, node.name)
+
+  /** The record and its revision. One that is damaged is reported, and then what its name says counts. */
+  const recorded = async (id: AttachmentId): Promise<{ intent: Intent | undefined; revision: number }> => {
+    try {
+      const item = await intents.get(intentName(id))
+      return { intent: item?.value, revision: item?.revision ?? 0 }
+    } catch (error) {
+      if (codeOf(error) !== 'STORE_DAMAGED') throw error
+      log.warn('the record of an attachment cannot be read; its names are derived anew', { ...id, error })
+      const entry = await store.get(intents.key(intentName(id)))
+      return { intent: id, revision: entry?.revision ?? 0 }
+    }
+  }
+
+  const del = async (intent: Intent, resources: ResourceList): Promise<void> => {
+    const failures = await removeAll(resources(intent))
+    if (failures.length > 0) throw together(failures, `detaching ${describe(intent)}`)
+    await intents.delete(intentName(intent))
+  }
+
+  return {
+    async add(attachment, resources, { facts, exists, signal }) {
+      const intent: Intent = { ...identity(attachment), ...(facts && { facts }) }
+      const before = await recorded(intent)
+      if ((await exists(intent)) || (before.intent && (await exists(before.intent)))) {
+        throw new CniError('CNI_INTERFACE_EXISTS', `${describe(intent)} is attached already; DEL it first`)
+      }
+      if (before.intent) {
+        log.info('removing what an earlier ADD left', { ...identity(before.intent) })
+        const failures = await removeAll(resources(before.intent))
+        if (failures.length > 0)
+          throw together(failures, `removing what an earlier ADD of ${describe(intent)} left`)
+      }
+      signal.throwIfAborted()
+      await intents.put(intentName(intent), intent, { ifRevision: before.revision })
+      const begun: Resource[] = []
+      try {
+        for (const resource of resources(intent)) {
+          signal.throwIfAborted()
+          begun.push(resource)
+          await resource.ensure()
+        }
+        signal.throwIfAborted()
+      } catch (error) {
+        throw await undone(error, signal, begun, intent, () => intents.delete(intentName(intent)))
+      }
+    },
+
+    async check(attachment, resources) {
+      const { intent } = await recorded(attachment)
+      if (intent === undefined) {
+        throw new CniError(
+          'CNI_CHECK_FAILED',
+          `${describe(attachment)} is not attached: there is no record of it`,
+        )
+      }
+      const failures: CniError[] = []
+      for (const resource of resources({ ...intent, ...identity(attachment) })) {
+        await resource.verify().catch((error: unknown) => failures.push(toCniError(error, resource.name)))
+      }
+      if (failures.length === 0) return
+      throw new CniError(
+        'CNI_CHECK_FAILED',
+        `${describe(attachment)} is not as ADD left it: ${failures[0]?.message}`,
+        {
+          cause: failures.length === 1 ? failures[0] : new AggregateError(failures),
+          details: failures.map(explain).join('; '),
+        },
+      )
+    },
+
+    async del(attachment, resources) {
+      const { intent } = await recorded(attachment)
+      await del({ ...intent, ...identity(attachment) }, resources)
+    },
+
+    async gc(valid, resources) {
+      const alive = new Set(valid.map(intentName))
+      const { items, damaged } = await intents.list()
+      const failures: CniError[] = []
+      const collect = async (intent: Intent) =>
+        del(intent, resources).catch((error: unknown) => failures.push(toCniError(error)))
+      for (const { name, value } of items) if (!alive.has(name)) await collect(value)
+      for (const { name, error } of damaged) {
+        const id = attachmentNamed(name)
+        log.warn('the record of an attachment cannot be read; its names are derived anew', { name, error })
+        if (id !== undefined && !alive.has(name)) await collect(id)
+      }
+      if (failures.length > 0) throw together(failures, 'collecting garbage')
+    },
+
+    async list() {
+      const { items } = await intents.list()
+      return items.map(({ value }) => value)
+    },
+  }
+}
+
+async function undone(
+  error: unknown,
+  signal: AbortSignal,
+  begun: readonly Resource[],
+  intent: Intent,
+  forget: () => Promise<unknown>,
+): Promise<CniError> {
+  const failures = await removeAll(begun)
+  if (failures.length === 0) {
+    await forget().catch((cause: unknown) => failures.push(toCniError(cause, 'forgetting the intent')))
+  }
+  const culprit = signal.aborted ? undefined : begun.at(-1)?.name
+  const translated = signal.aborted
+    ? new CniError('CNI_TRY_AGAIN_LATER', `attaching ${describe(intent)} was given up`, { cause: error })
+    : toCniError(error, culprit)
+  const original = onceApplied(translated)
+  if (failures.length === 0) return original
+  const left = `not removed, DEL will: ${failures.map(explain).join('; ')}`
+  return new CniError(original.code, original.message, {
+    cause: new AggregateError([error, ...failures]),
+    number: original.number,
+    details: original.details === undefined ? left : `${original.details}; ${left}`,
+  })
+}
+
+/** Every one in reverse, whatever the others did. */
+async function removeAll(resources: readonly Resource[]): Promise<CniError[]> {
+  const failures: CniError[] = []
+  for (const resource of resources.toReversed()) {
+    await resource.remove().catch((error: unknown) => failures.push(toCniError(error, resource.name)))
+  }
+  return failures
+}
+
+/** Several failures as one: the first one's code and message, all of them in the details. */
+export function together(failures: readonly CniError[], doing: string): CniError {
+  const [first] = failures
+  if (first === undefined) throw new RangeError('there is no failure to report')
+  const error = onceApplied(toCniError(first, doing))
+  return new CniError(error.code, error.message, {
+    cause: failures.length === 1 ? first : new AggregateError(failures),
+    number: error.number,
+    details: failures.map(explain).join('; '),
+  })
+}
+
+function explain(error: CniError): string {
+  return error.details === undefined ? error.message : `${error.message} (${error.details})`
+}
+
+function identity({ containerId, ifName, netns }: Intent): Intent {
+  return { containerId, ifName, ...(netns !== undefined && { netns }) }
+}
+
+function describe({ containerId, ifName }: AttachmentId): string {
+  return `container ${containerId}, interface ${ifName}`
+}

@@ -1,0 +1,383 @@
+import type { Store } from '@podfabric/store'
+import { together } from '../attachment.ts'
+import { type Call, formatCall } from '../call.ts'
+import type { ListedPlugin, NetworkList } from '../config.ts'
+import { CniError } from '../error.ts'
+import type { Exec } from '../exec.ts'
+import { parseContainerId, parseIfName, parseNetworkName } from '../identifiers.ts'
+import type { JsonObject } from '../json.ts'
+import { JsonReader } from '../json-reader.ts'
+import { parseJson } from '../parse-json.ts'
+import type { Log } from '../plugin.ts'
+import { resultOf, throwIfFailed } from '../plugin-outcome.ts'
+import type { AttachmentId } from '../request.ts'
+import type { AddResult } from '../result.ts'
+import { taggedAttachmentsKey, validAttachmentsKey } from '../skel/gc-attachments.ts'
+import { codeOf, toCniError } from '../to-cni-error.ts'
+import type { TraceContext } from '../trace-context.ts'
+import { type CniVersion, isAtLeast, isCniVersion, newestCniVersion } from '../version.ts'
+import { KeyedMutex, SharedLock } from './locks.ts'
+import { type RequestParts, requestConfig } from './request-config.ts'
+import { type CachedAttachment, cacheName, resultCache } from './result-cache.ts'
+
+export interface CniRuntimeOptions {
+  readonly exec: Exec
+  /** This runtime's own; holds what is attached, under `results/`. */
+  readonly store: Store
+  readonly log: Log
+  /** CNI_PATH. Default: empty, for plugins in the process. */
+  readonly path?: readonly string[]
+}
+
+/** One interface of one container in one network. */
+export interface RuntimeAttachment extends AttachmentId {
+  /** CNI_NETNS. */
+  readonly netns: string
+  /** CNI_ARGS. */
+  readonly args?: Readonly<Record<string, string>>
+  /** Data for capabilities, by their names: `{ portMappings: […] }`. */
+  readonly capabilityArgs?: JsonObject
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly trace?: TraceContext
+}
+
+/**
+ * The runtime's side of the contract (SPEC 1.1.0, section 3), for network lists: one call at a time for each container, GC
+ * alone. Errors are `CniError`s that name plugin and verb, with the plugin's number.
+ */
+export interface CniRuntime {
+  /**
+   * Calls every plugin in order; the result is the last one's. Stops at the first failure: then `del` is due, which
+   * `addOrUndo` does by itself. ADD again without DEL is refused with CNI_INTERFACE_EXISTS.
+   */
+  add(network: NetworkList, attachment: RuntimeAttachment, options?: CallOptions): Promise<AddResult>
+  /** `add`; when it fails, `del` of the whole list, and then ADD's error. A DEL that fails too is in its details. */
+  addOrUndo(network: NetworkList, attachment: RuntimeAttachment, options?: CallOptions): Promise<AddResult>
+  /**
+   * Fails with CNI_UNKNOWN_CONTAINER for what was not added here, CNI_INCOMPATIBLE_VERSION below 0.4.0. Succeeds without a call
+   * where the list says `disableCheck`. Uses the parameters of the ADD.
+   */
+  check(network: NetworkList, attachment: AttachmentId, options?: CallOptions): Promise<void>
+  /**
+   * Calls every plugin in reverse, with the final result of ADD if it is known; stops at the first failure, and may be repeated.
+   * What `attachment` leaves out is as it was at ADD; `netns: ''` says that the namespace is gone.
+   */
+  del(
+    network: NetworkList,
+    attachment: AttachmentId & Partial<RuntimeAttachment>,
+    options?: CallOptions,
+  ): Promise<void>
+  /**
+   * DEL for every attachment of the network that is remembered but not valid, then GC of every plugin (from 1.1.0 on). Goes on
+   * past failures and throws them as one. Does nothing where the list says `disableGC`.
+   */
+  gc(network: NetworkList, valid: readonly AttachmentId[], options?: CallOptions): Promise<void>
+  /** STATUS of every plugin in order, up to the first failure. Below 1.1.0 there is nothing to ask. */
+  status(network: NetworkList, options?: CallOptions): Promise<void>
+  /** The versions that a plugin serves. */
+  version(type: string, options?: CallOptions): Promise<readonly CniVersion[]>
+  /** Throws unless every plugin of the list is there and serves its version. */
+  validate(network: NetworkList, options?: CallOptions): Promise<void>
+  /** What is remembered as attached, or begun, in a network. */
+  attachments(network: string): Promise<readonly CachedAttachment[]>
+}
+
+export function cniRuntime({ exec, store, log, path = [] }: CniRuntimeOptions): CniRuntime {
+  const cache = resultCache(store)
+  const containers = new KeyedMutex()
+  const collecting = new SharedLock()
+
+  const call = async (
+    network: NetworkList,
+    plugin: ListedPlugin,
+    what: Call,
+    parts: RequestParts,
+    signal?: AbortSignal,
+  ) => {
+    const config = requestConfig(network, plugin, parts)
+    const outcome = await exec.run(plugin.type, formatCall(what), JSON.stringify(config), { signal })
+    if (outcome.stderr.trim() !== '') {
+      log.info(outcome.stderr.trimEnd(), { plugin: plugin.type, command: what.command })
+    }
+    return outcome
+  }
+
+  const facts = ({ trace }: CallOptions) => ({ path, ...(trace && { trace }) })
+
+  const addAll = async (
+    network: NetworkList,
+    attachment: RuntimeAttachment,
+    options: CallOptions,
+    reach: Reach,
+  ) => {
+    const { containerId, ifName, netns, args = {}, capabilityArgs = {} } = attachment
+    const remembered: CachedAttachment = {
+      network: network.name,
+      containerId,
+      ifName,
+      netns,
+      args,
+      capabilityArgs,
+    }
+    const name = cacheName(network.name, attachment)
+    const begun = await cache.put(name, remembered, { ifRevision: 0 }).catch((cause: unknown) => {
+      if (codeOf(cause) !== 'STORE_CONFLICT') throw cause
+      throw new CniError(
+        'CNI_INTERFACE_EXISTS',
+        `container ${containerId}, interface ${ifName} is in network ${network.name} already; DEL it first`,
+        { cause },
+      )
+    })
+    reach.begun = true
+    const what: Call = { command: 'ADD', containerId, ifName, netns, args, ...facts(options) }
+    let result: AddResult | undefined
+    for (const plugin of network.plugins) {
+      options.signal?.throwIfAborted()
+      reach.plugins++
+      const outcome = await call(
+        network,
+        plugin,
+        what,
+        { capabilityArgs, prevResult: result },
+        options.signal,
+      )
+      const printed = resultOf(outcome, network.cniVersion, `${plugin.type} ADD`)
+      if (printed.version !== network.cniVersion) {
+        log.warn('a plugin answered in another version than it was asked in', {
+          plugin: plugin.type,
+          asked: network.cniVersion,
+          answered: printed.version,
+        })
+      }
+      result = printed.result
+    }
+    if (result === undefined)
+      throw new CniError('CNI_INVALID_NETWORK_CONFIG', `network ${network.name} has no plugin`)
+    await cache.put(name, { ...remembered, result }, { ifRevision: begun.revision })
+    return result
+  }
+
+  /** What is remembered. An entry that cannot be read is reported and counts as lost: DEL must not fail for it. */
+  const recall = async (network: string, id: AttachmentId): Promise<CachedAttachment | undefined> => {
+    try {
+      return (await cache.get(cacheName(network, id)))?.value
+    } catch (error) {
+      if (codeOf(error) !== 'STORE_DAMAGED') throw error
+      log.warn('a cached result cannot be read; DEL goes on without it', { network, ...id, error })
+      return undefined
+    }
+  }
+
+  const delAll = async (
+    network: NetworkList,
+    attachment: AttachmentId & Partial<RuntimeAttachment>,
+    options: CallOptions,
+  ) => {
+    const cached = await recall(network.name, attachment)
+    const { containerId, ifName } = attachment
+    const netns = attachment.netns ?? cached?.netns ?? ''
+    const args = attachment.args ?? cached?.args ?? {}
+    const capabilityArgs = attachment.capabilityArgs ?? cached?.capabilityArgs ?? {}
+    const prevResult = isAtLeast(network.cniVersion, '0.4.0') ? cached?.result : undefined
+    const what: Call = {
+      command: 'DEL',
+      containerId,
+      ifName,
+      args,
+      ...(netns && { netns }),
+      ...facts(options),
+    }
+    for (const plugin of network.plugins.toReversed()) {
+      const outcome = await call(network, plugin, what, { capabilityArgs, prevResult }, options.signal)
+      throwIfFailed(outcome, `${plugin.type} DEL`)
+    }
+    await cache.delete(cacheName(network.name, attachment))
+  }
+
+  const ofContainer = <T>(network: NetworkList, id: AttachmentId, work: () => Promise<T>): Promise<T> =>
+    told(async () => {
+      checkIds(network, id)
+      return collecting.shared(() => containers.run(id.containerId, work))
+    })
+
+  return {
+    add: (network, attachment, options = {}) =>
+      ofContainer(network, attachment, () =>
+        addAll(network, attachment, options, { begun: false, plugins: 0 }),
+      ),
+
+    addOrUndo: (network, attachment, options = {}) =>
+      ofContainer(network, attachment, async () => {
+        const reach: Reach = { begun: false, plugins: 0 }
+        try {
+          return await addAll(network, attachment, options, reach)
+        } catch (error) {
+          if (!reach.begun) throw error
+          // DEL is no part of what was given up, so it does not get ADD's signal.
+          const { trace } = options
+          throw await afterUndo(error, reach, {
+            undo: () => delAll(network, attachment, trace === undefined ? {} : { trace }),
+            forget: () => cache.delete(cacheName(network.name, attachment)),
+          })
+        }
+      }),
+
+    check: (network, attachment, options = {}) =>
+      ofContainer(network, attachment, async () => {
+        if (network.disableCheck) return
+        if (!isAtLeast(network.cniVersion, '0.4.0')) {
+          throw new CniError(
+            'CNI_INCOMPATIBLE_VERSION',
+            `CHECK came with version 0.4.0; network ${network.name} is ${network.cniVersion}`,
+          )
+        }
+        const cached = await recall(network.name, attachment)
+        if (cached?.result === undefined) {
+          const { containerId, ifName } = attachment
+          throw new CniError(
+            'CNI_UNKNOWN_CONTAINER',
+            `container ${containerId}, interface ${ifName} was not added to network ${network.name}`,
+          )
+        }
+        const { containerId, ifName, netns, args, capabilityArgs, result } = cached
+        const what: Call = { command: 'CHECK', containerId, ifName, netns, args, ...facts(options) }
+        for (const plugin of network.plugins) {
+          const outcome = await call(
+            network,
+            plugin,
+            what,
+            { capabilityArgs, prevResult: result },
+            options.signal,
+          )
+          throwIfFailed(outcome, `${plugin.type} CHECK`)
+        }
+      }),
+
+    del: (network, attachment, options = {}) =>
+      ofContainer(network, attachment, () => delAll(network, attachment, options)),
+
+    gc: (network, valid, options = {}) =>
+      told(() =>
+        collecting.exclusive(async () => {
+          if (network.disableGc) return
+          const alive = new Set(valid.map((id) => cacheName(network.name, id)))
+          const failures: CniError[] = []
+          const attempt = (work: Promise<unknown>) =>
+            work.catch((error: unknown) => void failures.push(toCniError(error)))
+          for (const cached of await attachmentsOf(network.name)) {
+            if (!alive.has(cacheName(network.name, cached))) await attempt(delAll(network, cached, options))
+          }
+          const list = valid.map(({ containerId, ifName }) => ({ containerID: containerId, ifname: ifName }))
+          const more = { [validAttachmentsKey]: list, [taggedAttachmentsKey]: list }
+          const plugins = isAtLeast(network.cniVersion, '1.1.0') ? network.plugins : []
+          for (const plugin of plugins) {
+            const what: Call = { command: 'GC', ...facts(options) }
+            await attempt(
+              call(network, plugin, what, { more }, options.signal).then((outcome) =>
+                throwIfFailed(outcome, `${plugin.type} GC`),
+              ),
+            )
+          }
+          if (failures.length > 0) throw together(failures, `network ${network.name}`)
+        }),
+      ),
+
+    status: (network, options = {}) =>
+      told(async () => {
+        if (!isAtLeast(network.cniVersion, '1.1.0')) return
+        for (const plugin of network.plugins) {
+          const outcome = await call(
+            network,
+            plugin,
+            { command: 'STATUS', ...facts(options) },
+            {},
+            options.signal,
+          )
+          throwIfFailed(outcome, `${plugin.type} STATUS`)
+        }
+      }),
+
+    version: (type, options = {}) => told(() => versionsOf(type, options)),
+
+    validate: (network, options = {}) =>
+      told(async () => {
+        for (const { type } of network.plugins) {
+          const versions = await versionsOf(type, options)
+          if (versions.includes(network.cniVersion)) continue
+          throw new CniError(
+            'CNI_INCOMPATIBLE_VERSION',
+            `plugin ${type} does not serve version ${network.cniVersion} of network ${network.name}`,
+            { details: `it serves ${versions.join(', ')}` },
+          )
+        }
+      }),
+
+    attachments: (network) => told(() => attachmentsOf(network)),
+  }
+
+  async function versionsOf(type: string, options: CallOptions): Promise<readonly CniVersion[]> {
+    const env = formatCall({ command: 'VERSION', ...facts(options) })
+    const stdin = JSON.stringify({ cniVersion: newestCniVersion })
+    const outcome = await exec.run(type, env, stdin, { signal: options.signal })
+    throwIfFailed(outcome, `${type} VERSION`)
+    const reader = new JsonReader(parseJson(outcome.stdout, { what: `${type} VERSION` }), '')
+    const listed = reader.required(
+      'supportedVersions',
+      reader.texts('supportedVersions'),
+      'a list of versions',
+    )
+    return listed.filter(isCniVersion)
+  }
+
+  async function attachmentsOf(network: string): Promise<readonly CachedAttachment[]> {
+    const { items, damaged } = await cache.list()
+    for (const { name, error } of damaged) {
+      if (name.startsWith(`${network}/`)) log.warn('a cached result cannot be read', { name, error })
+    }
+    return items.map(({ value }) => value).filter((cached) => cached.network === network)
+  }
+}
+
+/** How far an ADD came. */
+interface Reach {
+  begun: boolean
+  plugins: number
+}
+
+async function afterUndo(
+  error: unknown,
+  reach: Reach,
+  { undo, forget }: { readonly undo: () => Promise<unknown>; readonly forget: () => Promise<unknown> },
+): Promise<CniError> {
+  const original = toCniError(error)
+  // "Container unknown" from the first plugin: nothing was applied, and no DEL is needed.
+  const needless = original.number === 3 && reach.plugins <= 1
+  try {
+    await (needless ? forget() : undo())
+    return original
+  } catch (second) {
+    const left = `DEL failed too: ${toCniError(second).message}`
+    return new CniError(original.code, original.message, {
+      cause: new AggregateError([error, second]),
+      number: original.number,
+      details: original.details === undefined ? left : `${original.details}; ${left}`,
+    })
+  }
+}
+
+function checkIds(network: NetworkList, { containerId, ifName }: AttachmentId): void {
+  parseNetworkName(network.name)
+  parseContainerId(containerId)
+  parseIfName(ifName)
+}
+
+async function told<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toCniError(error)
+  }
+}
