@@ -175,13 +175,12 @@ function writeQuestion(writer: Writer, question: Question): void {
   writeUint16(writer, classCode(question.class))
 }
 
-/** Writes as many of the records as fit and gives their number. */
+/** Writes as many of the records as fit and gives their number. After fewer than all, no name may be written any more. */
 function writeSection(writer: Writer, records: readonly ResourceRecord[], room: number): number {
   for (const [index, record] of records.entries()) {
     const start = writer.offset
     if (!fitsWithin(writer, record, room)) {
       writer.offset = start
-      forgetFrom(writer, start)
       return index
     }
   }
@@ -196,11 +195,6 @@ function fitsWithin(writer: Writer, record: ResourceRecord, room: number): boole
     throw error
   }
   return writer.offset <= room
-}
-
-/** Names that were taken back must not be pointed at. */
-function forgetFrom(writer: Writer, start: number): void {
-  for (const [name, offset] of writer.names) if (offset >= start) writer.names.delete(name)
 }
 
 function optLengthOf({ options }: Edns): number {

@@ -1,6 +1,6 @@
 import { DnsError } from '../dns-error.ts'
 import { type Reader, uint16At } from './reader.ts'
-import { reserve, setUint16, type Writer, writeUint16 } from './writer.ts'
+import { reserve, type Writer, writeUint16 } from './writer.ts'
 
 /**
  * A domain name as text, labels from the host up, without the final dot: `web.default.svc.cluster.local`. The root is `.`.
@@ -37,6 +37,7 @@ export function nameKey(name: Name): string {
 /** A name that a person wrote, with or without a final dot. `DNS_NAME` when it is none. */
 export function parseName(text: string): Name {
   const name = text !== '.' && text.endsWith('.') && !endsInEscape(text) ? text.slice(0, -1) : text
+  if (text === '..') throw badName(text, 'a label is empty')
   wireLength(name)
   return name
 }
@@ -137,7 +138,10 @@ export function writeName(writer: Writer, name: Name, compress = true): void {
   while (name !== '.' && at < name.length) {
     const suffix = at === 0 ? name : name.slice(at)
     const known = compress ? names.get(suffix) : undefined
-    if (known !== undefined) return writeUint16(writer, 0xc000 | known)
+    if (known !== undefined) {
+      writeUint16(writer, 0xc000 | known)
+      return
+    }
     const start = reserve(writer, 1)
     if (start < 0x4000 && !names.has(suffix)) names.set(suffix, start)
     let octets = 0

@@ -17,7 +17,7 @@ import {
 /** Types whose layout belongs to the Internet class alone. */
 const internetOnly: ReadonlySet<number> = new Set([typeCode('A'), typeCode('AAAA'), typeCode('SRV')])
 
-/** Reads a record; `type` and class were read already when the caller had to look at them. */
+/** Reads one record. Data that its type does not fill exactly is malformed. */
 export function readRecord(reader: Reader): ResourceRecord {
   const name = readName(reader)
   const type = readUint16(reader)
@@ -109,27 +109,34 @@ export function writeRecord(writer: Writer, record: ResourceRecord): void {
 function writeData(writer: Writer, data: RecordData): void {
   switch (data.type) {
     case 'A':
-      return writeAddress(writer, data.address, 4)
+      writeAddress(writer, data.address, 4)
+      break
     case 'AAAA':
-      return writeAddress(writer, data.address, 16)
+      writeAddress(writer, data.address, 16)
+      break
     case 'CNAME':
     case 'NS':
     case 'PTR':
-      return writeName(writer, data.target)
+      writeName(writer, data.target)
+      break
     case 'MX':
       writeUint16(writer, checked(data.preference, 0xffff, 'preference'))
-      return writeName(writer, data.exchange)
+      writeName(writer, data.exchange)
+      break
     case 'SRV':
       writeUint16(writer, checked(data.priority, 0xffff, 'priority'))
       writeUint16(writer, checked(data.weight, 0xffff, 'weight'))
       writeUint16(writer, checked(data.port, 0xffff, 'port'))
-      return writeName(writer, data.target, false)
+      writeName(writer, data.target, false)
+      break
     case 'TXT':
-      return writeStrings(writer, data.strings)
+      writeStrings(writer, data.strings)
+      break
     case 'SOA':
-      return writeSoa(writer, data)
+      writeSoa(writer, data)
+      break
     default:
-      return writeOctets(writer, data.data)
+      writeOctets(writer, data.data)
   }
 }
 
