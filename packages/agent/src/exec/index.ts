@@ -1,1 +1,4 @@
-export {}
+export { callAgent } from './call-agent.ts'
+export { type AgentSocket, listen } from './listen.ts'
+export { run } from './run.ts'
+export { defaultSocketPath, socketPathFrom, socketVariable } from './socket-path.ts'
