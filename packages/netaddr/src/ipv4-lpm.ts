@@ -9,7 +9,7 @@ const LIST_LIMIT = 16
  * Longest-prefix match over IPv4 addresses as 32-bit numbers. Values are small non-negative integers, indices
  * into the caller's own table. A lookup allocates nothing. Up to 16 prefixes are kept as a list, longest
  * first, in a few hundred octets; more are expanded in strides of 16, 8 and 8 bits (at most three reads per
- * lookup), in 256 kB plus 1 kB for each /16 and each /24 that has longer prefixes below it.
+ * lookup), in 320 kB plus 1.3 kB for each /16 and each /24 that has longer prefixes below it.
  */
 export class Ipv4Lpm {
   /** Triples of network, mask and value, longest prefix first. */
@@ -56,7 +56,7 @@ export class Ipv4Lpm {
     const { prefixes, stride } = this.#table
     if (!prefixes.delete(network, length)) return false
     const parent = prefixes.longest(network, length)
-    stride.remove(network, length, parent < 0 ? 0 : (prefixes.get(network, parent) ?? NO_ROUTE) + 1)
+    stride.delete(network, length, parent < 0 ? 0 : (prefixes.get(network, parent) ?? NO_ROUTE) + 1, parent)
     return true
   }
 
@@ -85,13 +85,13 @@ export class Ipv4Lpm {
   #setInTable(network: number, length: number, value: number): void {
     const table = this.#table
     if (table === undefined) return
-    table.stride.add(network, length, value + 1, table.prefixes.set(network, length, value))
+    table.stride.set(network, length, value + 1, table.prefixes.set(network, length, value))
   }
 
   #expand(): void {
     const list = this.#list
     const prefixes = new Ipv4PrefixTable()
-    this.#table = { prefixes, stride: new Ipv4Stride(prefixes) }
+    this.#table = { prefixes, stride: new Ipv4Stride() }
     this.#list = []
     for (let i = 0; i < list.length; i += 3) {
       const mask = list[i + 1] as number

@@ -48,14 +48,12 @@ export class Ipv4PrefixTable {
 export class Ipv4Stride {
   readonly #root = new Int32Array(65536)
   #chunks = new Int32Array(4 * CHUNK)
+  /** Beside each slot, the length of the prefix that it has its value from, plus 1; 0 for none. */
+  readonly #rootOwners = new Uint8Array(65536)
+  #chunkOwners = new Uint8Array(4 * CHUNK)
   /** How many prefixes and chunks hang directly in each chunk; a chunk with none is given back. */
   readonly #members: number[] = []
   readonly #free: number[] = []
-  readonly #prefixes: Ipv4PrefixTable
-
-  constructor(prefixes: Ipv4PrefixTable) {
-    this.#prefixes = prefixes
-  }
 
   /** The slot of `address`: 0 for nothing, else value + 1. */
   lookup(address: number): number {
@@ -67,78 +65,83 @@ export class Ipv4Stride {
     return slot
   }
 
-  /** After the prefix was put into the prefix table. */
-  add(network: number, length: number, slot: number, isNew: boolean): void {
-    if (length <= 16) {
-      this.#paintRoot(network, length, slot)
-      return
-    }
-    const middle = this.#childOfRoot(network >>> 16)
-    if (length <= 24) {
-      if (isNew) this.#count(middle, 1)
-      this.#paintChunk(middle, network, 16, length, slot)
-      return
-    }
-    const leaf = this.#childOfChunk(middle, (network >>> 8) & 255)
-    if (isNew) this.#count(leaf, 1)
-    this.#paintChunk(leaf, network, 24, length, slot)
+  /** Adds a prefix that `isNew`, or gives it another slot. */
+  set(network: number, length: number, slot: number, isNew: boolean): void {
+    if (isNew && length > 16) this.#count(this.#chunkFor(network, length), 1)
+    this.#paint(network, length, slot, length + 1)
   }
 
-  /** After the prefix was taken out of the prefix table; `slot` is what its addresses fall back to. */
-  remove(network: number, length: number, slot: number): void {
-    this.add(network, length, slot, false)
+  /** Takes away a prefix that is there; its addresses fall back to the `slot` of the longest of `parentLength`, -1 for none. */
+  delete(network: number, length: number, slot: number, parentLength: number): void {
+    this.#paint(network, length, slot, parentLength + 1)
     if (length <= 16) return
     const middle = ~(this.#root[network >>> 16] as number)
     if (length > 24) {
       const at = (middle << 8) | ((network >>> 8) & 255)
       const leaf = ~(this.#chunks[at] as number)
       if (this.#count(leaf, -1) > 0) return
-      this.#chunks[at] = this.#giveBack(leaf)
+      this.#chunks[at] = this.#chunks[leaf << 8] as number
+      this.#chunkOwners[at] = this.#chunkOwners[leaf << 8] as number
+      this.#free.push(leaf)
     }
-    if (this.#count(middle, -1) === 0) this.#root[network >>> 16] = this.#giveBack(middle)
+    if (this.#count(middle, -1) > 0) return
+    this.#root[network >>> 16] = this.#chunks[middle << 8] as number
+    this.#rootOwners[network >>> 16] = this.#chunkOwners[middle << 8] as number
+    this.#free.push(middle)
   }
 
-  #paintRoot(network: number, length: number, slot: number): void {
+  /** Gives the slot to every address of the prefix that has none of a longer prefix. */
+  #paint(network: number, length: number, slot: number, owner: number): void {
+    if (length > 16) {
+      const depth = length > 24 ? 24 : 16
+      const from = ((network & wordMask(length)) >>> (24 - depth)) & 255
+      this.#paintChunk(this.#chunkFor(network, length), from, 1 << (depth + 8 - length), length, slot, owner)
+      return
+    }
     const start = (network & wordMask(length)) >>> 16
     const end = start + (1 << (16 - length))
     for (let i = start; i < end; i++) {
-      const address = i << 16
       const old = this.#root[i] as number
-      if (old < 0) this.#paintChunk(~old, address, 16, length, slot)
-      else if (this.#prefixes.longest(address, 16) <= length) this.#root[i] = slot
+      if (old < 0) {
+        this.#paintChunk(~old, 0, CHUNK, length, slot, owner)
+      } else if ((this.#rootOwners[i] as number) <= length + 1) {
+        this.#root[i] = slot
+        this.#rootOwners[i] = owner
+      }
     }
   }
 
-  /** Paints what the chunk, reached by the first `depth` bits of `network`, has of the prefix. */
-  #paintChunk(chunk: number, network: number, depth: number, length: number, slot: number): void {
-    const shift = 24 - depth
-    const from = length <= depth ? 0 : ((network & wordMask(length)) >>> shift) & 255
-    const end = from + (length <= depth ? CHUNK : 1 << (depth + 8 - length))
-    for (let i = from; i < end; i++) {
-      const at = (chunk << 8) | i
-      const address = (network & wordMask(depth)) | (i << shift)
+  #paintChunk(chunk: number, from: number, count: number, length: number, slot: number, owner: number): void {
+    const start = (chunk << 8) | from
+    for (let at = start; at < start + count; at++) {
       const old = this.#chunks[at] as number
-      if (old < 0) this.#paintChunk(~old, address, depth + 8, length, slot)
-      else if (this.#prefixes.longest(address, depth + 8) <= length) this.#chunks[at] = slot
+      if (old < 0) {
+        this.#paintChunk(~old, 0, CHUNK, length, slot, owner)
+      } else if ((this.#chunkOwners[at] as number) <= length + 1) {
+        this.#chunks[at] = slot
+        this.#chunkOwners[at] = owner
+      }
     }
   }
 
-  #childOfRoot(index: number): number {
-    const old = this.#root[index] as number
-    if (old < 0) return ~old
-    const chunk = this.#allocate(old)
-    this.#root[index] = ~chunk
-    return chunk
-  }
-
-  #childOfChunk(parent: number, index: number): number {
-    const at = (parent << 8) | index
-    const old = this.#chunks[at] as number
-    if (old < 0) return ~old
-    const chunk = this.#allocate(old)
-    this.#chunks[at] = ~chunk
-    this.#count(parent, 1)
-    return chunk
+  /** The chunk whose slots a prefix longer than 16 bits has a part of; made where it is missing. */
+  #chunkFor(network: number, length: number): number {
+    const index = network >>> 16
+    let slot = this.#root[index] as number
+    if (slot >= 0) {
+      slot = ~this.#allocate(slot, this.#rootOwners[index] as number)
+      this.#root[index] = slot
+    }
+    const middle = ~slot
+    if (length <= 24) return middle
+    const at = (middle << 8) | ((network >>> 8) & 255)
+    let below = this.#chunks[at] as number
+    if (below >= 0) {
+      below = ~this.#allocate(below, this.#chunkOwners[at] as number)
+      this.#chunks[at] = below
+      this.#count(middle, 1)
+    }
+    return ~below
   }
 
   #count(chunk: number, by: number): number {
@@ -147,21 +150,21 @@ export class Ipv4Stride {
     return members
   }
 
-  #allocate(slot: number): number {
+  #allocate(slot: number, owner: number): number {
     const chunk = this.#free.pop() ?? this.#members.length
     this.#members[chunk] = 0
-    if ((chunk + 1) * CHUNK > this.#chunks.length) {
-      const grown = new Int32Array(this.#chunks.length * 2)
-      grown.set(this.#chunks)
-      this.#chunks = grown
-    }
+    if ((chunk + 1) * CHUNK > this.#chunks.length) this.#grow()
     this.#chunks.fill(slot, chunk * CHUNK, (chunk + 1) * CHUNK)
+    this.#chunkOwners.fill(owner, chunk * CHUNK, (chunk + 1) * CHUNK)
     return chunk
   }
 
-  /** Frees a chunk without members, whose slots are therefore all alike, and returns that slot. */
-  #giveBack(chunk: number): number {
-    this.#free.push(chunk)
-    return this.#chunks[chunk << 8] as number
+  #grow(): void {
+    const chunks = new Int32Array(this.#chunks.length * 2)
+    const owners = new Uint8Array(chunks.length)
+    chunks.set(this.#chunks)
+    owners.set(this.#chunkOwners)
+    this.#chunks = chunks
+    this.#chunkOwners = owners
   }
 }
