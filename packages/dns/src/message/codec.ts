@@ -177,14 +177,16 @@ function writeQuestion(writer: Writer, question: Question): void {
 
 /** Writes as many of the records as fit and gives their number. After fewer than all, no name may be written any more. */
 function writeSection(writer: Writer, records: readonly ResourceRecord[], room: number): number {
-  for (const [index, record] of records.entries()) {
+  let written = 0
+  for (const record of records) {
     const start = writer.offset
     if (!fitsWithin(writer, record, room)) {
       writer.offset = start
-      return index
+      break
     }
+    written++
   }
-  return records.length
+  return written
 }
 
 function fitsWithin(writer: Writer, record: ResourceRecord, room: number): boolean {

@@ -137,13 +137,13 @@ export function writeName(writer: Writer, name: Name, compress = true): void {
   let at = 0
   while (name !== '.' && at < name.length) {
     const suffix = at === 0 ? name : name.slice(at)
-    const known = compress ? names.get(suffix) : undefined
-    if (known !== undefined) {
+    const known = names.get(suffix)
+    if (known !== undefined && compress) {
       writeUint16(writer, 0xc000 | known)
       return
     }
     const start = reserve(writer, 1)
-    if (start < 0x4000 && !names.has(suffix)) names.set(suffix, start)
+    if (start < 0x4000 && known === undefined) names.set(suffix, start)
     let octets = 0
     for (; at < name.length; at++) {
       let code = name.charCodeAt(at)

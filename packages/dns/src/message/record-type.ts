@@ -22,12 +22,13 @@ export type NamedType = keyof typeof types
 /** A type of a question: by name where it has one, otherwise `TYPE` and its number. */
 export type QuestionType = NamedType | `TYPE${number}`
 
+const typeCodes = new Map<string, number>(Object.entries(types))
 const typeNames = new Map<number, NamedType>(
   Object.entries(types).map(([name, code]) => [code, name as NamedType]),
 )
 
 export function typeCode(type: QuestionType): number {
-  return Object.hasOwn(types, type) ? types[type as NamedType] : numberedCode(type, 'TYPE')
+  return typeCodes.get(type) ?? numberedCode(type, 'TYPE')
 }
 
 export function typeName(code: number): QuestionType {
@@ -37,7 +38,8 @@ export function typeName(code: number): QuestionType {
 /** The type that a person wrote, in either case; undefined when there is none of that name. */
 export function parseType(text: string): QuestionType | undefined {
   const upper = text.toUpperCase()
-  if (Object.hasOwn(types, upper)) return upper as NamedType
+  const code = typeCodes.get(upper)
+  if (code !== undefined) return typeName(code)
   return /^TYPE\d{1,5}$/.test(upper) && Number(upper.slice(4)) <= 0xffff
     ? typeName(Number(upper.slice(4)))
     : undefined
@@ -48,14 +50,13 @@ const classes = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 } as const
 type NamedClass = keyof typeof classes
 export type RecordClass = NamedClass | `CLASS${number}`
 
+const classCodes = new Map<string, number>(Object.entries(classes))
 const classNames = new Map<number, NamedClass>(
   Object.entries(classes).map(([name, code]) => [code, name as NamedClass]),
 )
 
 export function classCode(recordClass: RecordClass): number {
-  return Object.hasOwn(classes, recordClass)
-    ? classes[recordClass as NamedClass]
-    : numberedCode(recordClass, 'CLASS')
+  return classCodes.get(recordClass) ?? numberedCode(recordClass, 'CLASS')
 }
 
 export function className(code: number): RecordClass {

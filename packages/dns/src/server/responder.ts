@@ -67,17 +67,25 @@ export function responder(options: ResponderOptions): Responder {
   }
 
   function respond(query: Message, resolution: Resolution): Message {
-    return {
-      ...query,
-      ...resolution,
+    const { edns } = query
+    const message: Message = {
+      id: query.id,
       response: true,
+      opcode: query.opcode,
+      authoritative: resolution.authoritative,
       truncated: false,
+      recursionDesired: query.recursionDesired,
       recursionAvailable: false,
       authenticData: false,
-      ...(query.edns === undefined
-        ? {}
-        : { edns: { ...query.edns, udpSize: maxUdpLength, version: 0, options: [] } }),
+      checkingDisabled: query.checkingDisabled,
+      rcode: resolution.rcode,
+      questions: query.questions,
+      answers: resolution.answers,
+      authorities: resolution.authorities,
+      additionals: resolution.additionals,
     }
+    if (edns === undefined) return message
+    return { ...message, edns: { udpSize: maxUdpLength, version: 0, dnssecOk: edns.dnssecOk, options: [] } }
   }
 
   return {

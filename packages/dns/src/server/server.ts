@@ -58,7 +58,10 @@ export async function dnsServer(options: DnsServerOptions): Promise<DnsServer> {
     while (!closing) {
       const connection = await listener.accept()
       if (connections.size >= maxConnections) {
-        await connection.reset()
+        log.debug('too many dns connections', { from: connection.remote, maxConnections })
+        await connection
+          .reset()
+          .catch((error: unknown) => log.debug('could not reset a connection', { error }))
         continue
       }
       connections.add(connection)

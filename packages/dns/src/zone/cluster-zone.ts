@@ -1,4 +1,11 @@
-import { type EndpointSlice, type Namespace, type Pod, type Service, serviceNameOf } from '@podfabric/kube'
+import {
+  type EndpointSlice,
+  isHeadless,
+  type Namespace,
+  type Pod,
+  type Service,
+  serviceNameOf,
+} from '@podfabric/kube'
 import { type Ip, isIp, parseIp } from '@podfabric/netaddr'
 import { isWithin, type Name, nameKey, parseName } from '../message/name.ts'
 import type { RecordOf, ResourceRecord } from '../message/record.ts'
@@ -150,11 +157,12 @@ export function clusterZone(options: ClusterZoneOptions = {}): ClusterZone {
         break
       case 'Service': {
         const serviceKey = `${namespace}/${name}`
-        if (object?.kind === 'Service') services.set(serviceKey, object)
+        const service = object?.kind === 'Service' ? object : undefined
+        const before = publicationOf(services.get(serviceKey))
+        if (service) services.set(serviceKey, service)
         else services.delete(serviceKey)
-        const next =
-          object?.kind === 'Service' ? inNamespace(namespace, serviceRecords(object, settings)) : nothing
-        contribute(key, next, delta)
+        contribute(key, service ? inNamespace(namespace, serviceRecords(service, settings)) : nothing, delta)
+        if (publicationOf(service) === before) break
         for (const [sliceKey, slice] of slices.get(serviceKey) ?? []) {
           contribute(sliceKey, sliceContribution(slice, serviceKey), delta)
         }
@@ -233,6 +241,12 @@ export function clusterZone(options: ClusterZoneOptions = {}): ClusterZone {
     soa,
     records: tree.records,
   }
+}
+
+/** Which endpoints of a service have records: all that a slice's records need to know of it beyond its name. */
+function publicationOf(service: Service | undefined): 'none' | 'ready' | 'all' {
+  if (!service || !isHeadless(service)) return 'none'
+  return service.spec.publishNotReadyAddresses ? 'all' : 'ready'
 }
 
 function subjectOf(change: ZoneChange): { kind: ZoneObject['kind']; namespace: string; name: string } {

@@ -35,25 +35,25 @@ export function resolve(zones: readonly Zone[], question: Question, context: Res
   if (!home.zone.synced) return failure(rcode.serverFailure)
 
   const answers: ResourceRecord[] = []
-  const seen = new Set<string>()
+  const seen: string[] = []
   let name = question.name
   let place: Home = home
   for (;;) {
     const current = nameKey(name)
-    seen.add(current)
+    seen.push(current)
     const sets = place.zone.find(current)
     if (!sets) return negative(place, rcode.noSuchName, answers)
     const set = type === 'ANY' ? firstSet(sets) : sets.get(type as RecordData['type'])
     if (set) {
-      answers.push(...arranged(set, name, context))
-      return success(answers, addressesOf(set, zones))
+      const found = arranged(set, name, context)
+      return success(answers.length === 0 ? found : [...answers, ...found], addressesOf(set, zones))
     }
     const alias = sets.get('CNAME')?.[0]
     if (alias?.type !== 'CNAME') return negative(place, rcode.noError, answers)
     answers.push({ ...alias, name })
     name = alias.target
     const next = homeOf(zones, nameKey(name))
-    if (!next || seen.size > maxChain || seen.has(nameKey(name))) return success(answers, [])
+    if (!next || seen.length > maxChain || seen.includes(nameKey(name))) return success(answers, [])
     place = next
   }
 }
@@ -98,6 +98,7 @@ function arranged(set: readonly ResourceRecord[], name: Name, { random }: Resolv
 
 /** Addresses of the targets, so that nobody has to ask again. */
 function addressesOf(set: readonly ResourceRecord[], zones: readonly Zone[]): ResourceRecord[] {
+  if (set[0]?.type !== 'SRV' && set[0]?.type !== 'NS') return []
   const targets = new Set<string>()
   for (const record of set) if (record.type === 'SRV' || record.type === 'NS') targets.add(record.target)
   return [...targets].flatMap((target) => {
