@@ -2,8 +2,9 @@ import type { Store } from '@podfabric/store'
 import { CniError } from './error.ts'
 import { attachmentNamed, type Intent, intentName, intentsOf } from './intent.ts'
 import type { Log } from './plugin.ts'
+import type { Found } from './records.ts'
 import type { AttachmentId } from './request.ts'
-import { codeOf, onceApplied, toCniError } from './to-cni-error.ts'
+import { onceApplied, toCniError } from './to-cni-error.ts'
 
 /**
  * One thing that an attachment consists of: an address, a veth pair, a route. What it is called follows from the attachment
@@ -66,17 +67,18 @@ export interface Attachments {
 export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachments {
   const intents = intentsOf(store, node.name)
 
-  /** The record and its revision. One that is damaged is reported, and then what its name says counts. */
+  /** The intent recorded under a name. Of one that cannot be read, which is reported, the name counts. */
+  const intentIn = (found: Found<Intent>): Intent | undefined => {
+    if ('value' in found) return found.value
+    log.warn('the record of an attachment cannot be read; what it made is looked for by its name', {
+      error: found.damage,
+    })
+    return attachmentNamed(found.name)
+  }
+
   const recorded = async (id: AttachmentId): Promise<{ intent: Intent | undefined; revision: number }> => {
-    try {
-      const item = await intents.get(intentName(id))
-      return { intent: item?.value, revision: item?.revision ?? 0 }
-    } catch (error) {
-      if (codeOf(error) !== 'STORE_DAMAGED') throw error
-      log.warn('the record of an attachment cannot be read; its names are derived anew', { ...id, error })
-      const entry = await store.get(intents.key(intentName(id)))
-      return { intent: id, revision: entry?.revision ?? 0 }
-    }
+    const found = await intents.get(intentName(id))
+    return { intent: found && intentIn(found), revision: found?.revision ?? 0 }
   }
 
   const del = async (intent: Intent, resources: ResourceList): Promise<void> => {
@@ -143,22 +145,18 @@ export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachm
 
     async gc(valid, resources) {
       const alive = new Set(valid.map(intentName))
-      const { items, damaged } = await intents.list()
       const failures: CniError[] = []
-      const collect = async (intent: Intent) =>
-        del(intent, resources).catch((error: unknown) => failures.push(toCniError(error)))
-      for (const { name, value } of items) if (!alive.has(name)) await collect(value)
-      for (const { name, error } of damaged) {
-        const id = attachmentNamed(name)
-        log.warn('the record of an attachment cannot be read; its names are derived anew', { name, error })
-        if (id !== undefined && !alive.has(name)) await collect(id)
+      for (const found of await intents.list()) {
+        if (alive.has(found.name)) continue
+        const intent = intentIn(found)
+        if (intent === undefined) continue
+        await del(intent, resources).catch((error: unknown) => failures.push(toCniError(error)))
       }
       if (failures.length > 0) throw together(failures, 'collecting garbage')
     },
 
     async list() {
-      const { items } = await intents.list()
-      return items.map(({ value }) => value)
+      return (await intents.list()).flatMap((found) => ('value' in found ? [found.value] : []))
     },
   }
 }

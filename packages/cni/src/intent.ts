@@ -1,8 +1,9 @@
-import { type Collection, collection, type Store } from '@podfabric/store'
+import type { Store } from '@podfabric/store'
 import { CniError } from './error.ts'
 import type { JsonObject } from './json.ts'
 import { JsonReader } from './json-reader.ts'
 import { isJsonObject, parseJson } from './parse-json.ts'
+import { type Records, recordsIn } from './records.ts'
 import type { AttachmentId } from './request.ts'
 
 /**
@@ -17,8 +18,8 @@ export interface Intent extends AttachmentId {
 }
 
 /** The intents of one node, one under each attachment's name. */
-export function intentsOf(store: Store, node: string): Collection<Intent> {
-  return collection(store, `attachments/${encodeURIComponent(node)}/`, {
+export function intentsOf(store: Store, node: string): Records<Intent> {
+  return recordsIn(store, `attachments/${encodeURIComponent(node)}/`, {
     parse: parseIntent,
     format: (intent) => JSON.stringify(intent),
   })

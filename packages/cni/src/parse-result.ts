@@ -1,6 +1,5 @@
 import {
   type IfAddress,
-  type Ip,
   isV4,
   type Prefix,
   parseIfAddress,
@@ -152,7 +151,7 @@ function parseFamily(
     reader.parsed('ip', (text) => parseOfFamily(text, family)),
     ifAddressExpected,
   )
-  const gateway = reader.parsed<Ip>('gateway', family === 4 ? parseIpv4 : parseIpv6)
+  const gateway = reader.parsed('gateway', parseIp)
   const routes = (reader.objects('routes') ?? []).map((each) => parseRoute(each, '0.2.0'))
   return { ip: { address, ...defined({ gateway }), ...reader.rest() }, routes }
 }

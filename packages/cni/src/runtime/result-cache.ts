@@ -1,4 +1,4 @@
-import { type Collection, collection, type Store } from '@podfabric/store'
+import type { Store } from '@podfabric/store'
 import { formatArgs, parseArgs } from '../args.ts'
 import { CniError } from '../error.ts'
 import { formatResult } from '../format-result.ts'
@@ -6,6 +6,7 @@ import type { JsonObject } from '../json.ts'
 import { JsonReader } from '../json-reader.ts'
 import { isJsonObject, parseJson } from '../parse-json.ts'
 import { parseResult } from '../parse-result.ts'
+import { type Records, recordsIn } from '../records.ts'
 import type { AttachmentId } from '../request.ts'
 import type { AddResult } from '../result.ts'
 import { newestCniVersion } from '../version.ts'
@@ -21,8 +22,8 @@ export interface CachedAttachment extends AttachmentId {
 }
 
 /** One entry for each attachment, under its network; a segment for each name, so that no two share a key. */
-export function resultCache(store: Store): Collection<CachedAttachment> {
-  return collection(store, 'results/', { parse, format })
+export function resultCache(store: Store): Records<CachedAttachment> {
+  return recordsIn(store, 'results/', { parse, format })
 }
 
 export function cacheName(network: string, { containerId, ifName }: AttachmentId): string {

@@ -156,19 +156,16 @@ export function cniRuntime({ exec, store, log, path = [] }: CniRuntimeOptions): 
     }
     if (result === undefined)
       throw new CniError('CNI_INVALID_NETWORK_CONFIG', `network ${network.name} has no plugin`)
-    await cache.put(name, { ...remembered, result }, { ifRevision: begun.revision })
+    await cache.put(name, { ...remembered, result }, { ifRevision: begun })
     return result
   }
 
   /** What is remembered. An entry that cannot be read is reported and counts as lost: DEL must not fail for it. */
   const recall = async (network: string, id: AttachmentId): Promise<CachedAttachment | undefined> => {
-    try {
-      return (await cache.get(cacheName(network, id)))?.value
-    } catch (error) {
-      if (codeOf(error) !== 'STORE_DAMAGED') throw error
-      log.warn('a cached result cannot be read; DEL goes on without it', { network, ...id, error })
-      return undefined
-    }
+    const found = await cache.get(cacheName(network, id))
+    if (found === undefined || 'value' in found) return found?.value
+    log.warn('a cached result cannot be read; it counts as lost', { error: found.damage })
+    return undefined
   }
 
   const delAll = async (
@@ -333,11 +330,12 @@ export function cniRuntime({ exec, store, log, path = [] }: CniRuntimeOptions): 
   }
 
   async function attachmentsOf(network: string): Promise<readonly CachedAttachment[]> {
-    const { items, damaged } = await cache.list()
-    for (const { name, error } of damaged) {
-      if (name.startsWith(`${network}/`)) log.warn('a cached result cannot be read', { name, error })
-    }
-    return items.map(({ value }) => value).filter((cached) => cached.network === network)
+    const found = (await cache.list()).filter(({ name }) => name.startsWith(`${network}/`))
+    return found.flatMap((each) => {
+      if ('value' in each) return [each.value]
+      log.warn('a cached result cannot be read; its attachment is not listed', { error: each.damage })
+      return []
+    })
   }
 }
 

@@ -1,1 +1,8 @@
-export {}
+export { type RecordedCall, type RecordingScript, recordingPlugin } from './recording-plugin.ts'
+export {
+  keptLog,
+  type LoggedLine,
+  type TestContext,
+  type TestContextOptions,
+  testContext,
+} from './test-context.ts'
