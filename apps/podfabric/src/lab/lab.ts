@@ -1,0 +1,37 @@
+import type { Cluster, RunningPod } from '@podfabric/cluster'
+import type { VirtualClock } from '@podfabric/kernel-sim'
+import type { Hop } from '@podfabric/trace'
+
+/** A simulated cluster and the wires under it. */
+export interface Lab {
+  readonly cluster: Cluster
+  readonly clock: VirtualClock
+  /** Plugs in a node and lets it join. Without a name: the next `node-N`. Returns its name. */
+  addNode(name?: string): Promise<string>
+  /** Cuts the node's power and its cable. */
+  failNode(name: string): Promise<void>
+  /** Hops while it is not disposed. Without an observer nothing is recorded, and nothing costs. */
+  onHop(listener: (hop: Hop) => void): Disposable
+  /** Ends pods, controllers and nodes. */
+  close(): Promise<void>
+}
+
+/** Every pod that has a network, in byte order of namespace and name; the cluster's own DNS pods only when asked for. */
+export function runningPods({ cluster }: Lab, options: { readonly system?: boolean } = {}): readonly RunningPod[] {
+  return cluster.objects.list('Pod').flatMap(({ metadata, status }) => {
+    if ((status?.podIPs.length ?? 0) === 0) return []
+    if (metadata.namespace === 'kube-system' && !options.system) return []
+    return [cluster.pod(metadata.name, metadata.namespace)]
+  })
+}
+
+/** Does something and keeps the hops of it. */
+export async function recording<T>(lab: Lab, work: () => Promise<T>): Promise<{ readonly result: T; readonly hops: readonly Hop[] }> {
+  const hops: Hop[] = []
+  const watch = lab.onHop((hop) => hops.push(hop))
+  try {
+    return { result: await work(), hops }
+  } finally {
+    watch[Symbol.dispose]()
+  }
+}
