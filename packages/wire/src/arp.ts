@@ -1,6 +1,7 @@
 import { type Ipv4, ipFromBytes, ipToBytes, type Mac, macFromBytes, macToBytes } from '@podfabric/netaddr'
 import type { Codec } from './codec.ts'
-import { field, needRoom, viewOf } from './field.ts'
+import { field, needRoom } from './field.ts'
+import { setU16At, u16At } from './peek.ts'
 import { needOctets, WireError } from './wire-error.ts'
 
 // ARP for IPv4 over Ethernet, RFC 826
@@ -35,11 +36,10 @@ export const arp: Codec<ArpHeader> = {
 
   encode(header, packet) {
     needRoom(NAME, packet, 28)
-    const view = viewOf(packet)
-    view.setUint16(0, 1)
-    view.setUint16(2, 0x0800)
-    view.setUint16(4, 0x0604)
-    view.setUint16(6, field(NAME, 'operation', header.operation, 16))
+    setU16At(packet, 0, 1)
+    setU16At(packet, 2, 0x0800)
+    setU16At(packet, 4, 0x0604)
+    setU16At(packet, 6, field(NAME, 'operation', header.operation, 16))
     macToBytes(header.senderMac, packet, 8)
     ipToBytes(header.senderIp, packet, 14)
     macToBytes(header.targetMac, packet, 18)
@@ -48,17 +48,16 @@ export const arp: Codec<ArpHeader> = {
 
   decode(packet) {
     needOctets(NAME, packet, 8)
-    const view = viewOf(packet)
-    if (view.getUint16(0) !== 1)
+    if (u16At(packet, 0) !== 1)
       throw new WireError('WIRE_UNSUPPORTED', NAME, 0, 'the hardware type is not Ethernet')
-    if (view.getUint16(2) !== 0x0800)
+    if (u16At(packet, 2) !== 0x0800)
       throw new WireError('WIRE_UNSUPPORTED', NAME, 2, 'the protocol is not IPv4')
-    if (view.getUint16(4) !== 0x0604) {
+    if (u16At(packet, 4) !== 0x0604) {
       throw new WireError('WIRE_MALFORMED', NAME, 4, 'addresses of Ethernet and IPv4 have 6 and 4 octets')
     }
     needOctets(NAME, packet, 28)
     const header = {
-      operation: view.getUint16(6),
+      operation: u16At(packet, 6),
       senderMac: macFromBytes(packet, 8),
       senderIp: ipFromBytes(packet, 14, 4),
       targetMac: macFromBytes(packet, 18),

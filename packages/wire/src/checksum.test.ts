@@ -5,6 +5,7 @@ import { u16, u32 } from '../test/arbitrary.ts'
 import {
   foldChecksum,
   internetChecksum,
+  loopSum,
   pseudoHeaderSum,
   sumWords,
   updateChecksum,
@@ -12,6 +13,7 @@ import {
 } from './checksum.ts'
 import { fromHex } from './dissection-json.ts'
 import { setU16At, setU32At } from './peek.ts'
+import { simdSum } from './simd-sum.ts'
 
 /** RFC 1071 section 1, word by word. */
 function definition(bytes: Uint8Array): number {
@@ -35,6 +37,26 @@ describe('internetChecksum', () => {
         buffer.set(bytes, at)
         expect(internetChecksum(buffer, at, at + bytes.length)).toBe(definition(bytes))
       }),
+    )
+  })
+
+  it('agrees with the definition for long runs, by SIMD and by the loop', () => {
+    const lengths = fc.oneof(
+      fc.integer({ min: 128, max: 3000 }),
+      fc.constantFrom(65_535, 65_536, 65_537, 131_075),
+    )
+    fc.assert(
+      fc.property(lengths, fc.nat({ max: 3 }), fc.nat(), (length, at, seed) => {
+        const bytes = Uint8Array.from(
+          { length: length + at },
+          (_, i) => Math.imul(i + seed, 0x9e37_79b1) >>> 24,
+        )
+        const expected = definition(bytes.subarray(at))
+        expect(internetChecksum(bytes, at)).toBe(expected)
+        expect(foldChecksum(loopSum(bytes, at, bytes.length))).toBe(expected)
+        expect(foldChecksum(simdSum(bytes, at, bytes.length) ?? Number.NaN)).toBe(expected)
+      }),
+      { numRuns: 50 },
     )
   })
 

@@ -1,39 +1,40 @@
 import { ipToBytes } from '@podfabric/netaddr'
 import type { PseudoHeader } from './codec.ts'
+import { simdSum } from './simd-sum.ts'
 
 // The Internet checksum, RFC 1071: the one's complement of the one's complement sum of 16-bit words.
 
+/** From here on SIMD is worth copying for. */
+const LONG = 128
+
 /**
  * Adds the octets of `bytes[start, end)` to a running sum of 16-bit words. Sums of pieces can be chained where each
- * piece but the last has an even length. Not folded: pass the result on, or to `foldChecksum`. Stays exact for 2^32 octets.
+ * piece but the last has an even length. Sums are equal up to multiples of 0xffff: pass the result on, or to
+ * `foldChecksum`.
  */
 export function sumWords(bytes: Uint8Array, start: number, end: number, sum = 0): number {
+  if (end - start >= LONG) {
+    const found = simdSum(bytes, start, end)
+    if (found !== undefined) return sum + found
+  }
+  return sum + loopSum(bytes, start, end)
+}
+
+/** The same by a loop. Octets of even and odd place are added apart, and stay below 2^53 for any length. */
+export function loopSum(bytes: Uint8Array, start: number, end: number): number {
   let high = 0
   let low = 0
   let i = start
-  // Octets of even and odd place are added apart, in 32-bit integers that cannot overflow within a block.
-  while (i < end - 1) {
-    const blockEnd = Math.min(end - 1, i + 0x8000)
-    let h = 0
-    let l = 0
-    for (; i < blockEnd - 6; i += 8) {
-      h +=
-        (bytes[i] as number) + (bytes[i + 2] as number) + (bytes[i + 4] as number) + (bytes[i + 6] as number)
-      l +=
-        (bytes[i + 1] as number) +
-        (bytes[i + 3] as number) +
-        (bytes[i + 5] as number) +
-        (bytes[i + 7] as number)
-    }
-    for (; i < blockEnd; i += 2) {
-      h += bytes[i] as number
-      l += bytes[i + 1] as number
-    }
-    high += h
-    low += l
+  for (; i < end - 3; i += 4) {
+    high += (bytes[i] as number) + (bytes[i + 2] as number)
+    low += (bytes[i + 1] as number) + (bytes[i + 3] as number)
+  }
+  for (; i < end - 1; i += 2) {
+    high += bytes[i] as number
+    low += bytes[i + 1] as number
   }
   if (i < end) high += bytes[i] as number
-  return sum + high * 256 + low
+  return high * 256 + low
 }
 
 /** The checksum field for a sum: folded to 16 bits and complemented. */

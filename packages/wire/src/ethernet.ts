@@ -1,6 +1,7 @@
 import { type Mac, macFromBytes, macToBytes } from '@podfabric/netaddr'
 import type { Codec } from './codec.ts'
-import { field, needRoom, viewOf } from './field.ts'
+import { field, needRoom } from './field.ts'
+import { setU16At, u16At } from './peek.ts'
 import { needOctets, WireError } from './wire-error.ts'
 
 // Ethernet II, IEEE 802.3, with IEEE 802.1Q tags
@@ -64,27 +65,25 @@ export const ethernet: Codec<EthernetHeader> = {
   encode(header, packet) {
     const length = 14 + 4 * header.tags.length
     needRoom(NAME, packet, length)
-    const view = viewOf(packet)
     macToBytes(header.destination, packet, 0)
     macToBytes(header.source, packet, 6)
     let at = 12
     for (const tag of header.tags) {
-      view.setUint16(at, tag.protocol)
-      view.setUint16(at + 2, tagControl(tag))
+      setU16At(packet, at, tag.protocol)
+      setU16At(packet, at + 2, tagControl(tag))
       at += 4
     }
-    view.setUint16(at, header.type === 0 ? payloadLength(packet.length - length) : etherType(header.type))
+    setU16At(packet, at, header.type === 0 ? payloadLength(packet.length - length) : etherType(header.type))
   },
 
   decode(packet) {
     needOctets(NAME, packet, 14)
-    const view = viewOf(packet)
     const tags: VlanTag[] = []
     let at = 12
-    let type = view.getUint16(at)
+    let type = u16At(packet, at)
     while (type === etherTypes.vlan || type === etherTypes.serviceVlan) {
       needOctets(NAME, packet, at + 6)
-      const control = view.getUint16(at + 2)
+      const control = u16At(packet, at + 2)
       tags.push({
         protocol: type,
         priority: control >>> 13,
@@ -92,7 +91,7 @@ export const ethernet: Codec<EthernetHeader> = {
         id: control & 0xfff,
       })
       at += 4
-      type = view.getUint16(at)
+      type = u16At(packet, at)
     }
     let end = packet.length
     if (type < FIRST_TYPE) {

@@ -1,6 +1,8 @@
+const LIMITS = Float64Array.from({ length: 54 }, (_, bits) => 2 ** bits)
+
 /** `RangeError` unless `value` is a whole number of at most `bits` bits; returns it. */
 export function field(protocol: string, name: string, value: number, bits: number): number {
-  if (Number.isInteger(value) && value >= 0 && value < 2 ** bits) return value
+  if (value >= 0 && value < (LIMITS[bits] as number) && Number.isInteger(value)) return value
   throw new RangeError(`${protocol}: ${name} ${value} is not a whole number of ${bits} bits`)
 }
 

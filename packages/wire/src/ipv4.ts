@@ -1,7 +1,8 @@
 import { type Ipv4, ipFromBytes, ipToBytes } from '@podfabric/netaddr'
 import { internetChecksum } from './checksum.ts'
 import type { Codec, HeaderChecksum } from './codec.ts'
-import { field, needRoom, viewOf } from './field.ts'
+import { field, needRoom } from './field.ts'
+import { setU16At, u8At, u16At } from './peek.ts'
 import { needOctets, WireError } from './wire-error.ts'
 
 // IPv4, RFC 791, with the DS field of RFC 2474 and ECN of RFC 3168
@@ -90,25 +91,23 @@ export const ipv4: Codec<Ipv4Header, HeaderChecksum> = {
   encode(header, packet, checksums) {
     const length = ipv4.encodingLength(header)
     needRoom(NAME, packet, length)
-    const view = viewOf(packet)
     packet[0] = 0x40 | (length >>> 2)
     packet[1] = (field(NAME, 'dscp', header.dscp, 6) << 2) | field(NAME, 'ecn', header.ecn, 2)
-    view.setUint16(2, field(NAME, 'total length', packet.length, 16))
-    view.setUint16(4, field(NAME, 'identification', header.identification, 16))
-    view.setUint16(6, fragmentWord(header))
+    setU16At(packet, 2, field(NAME, 'total length', packet.length, 16))
+    setU16At(packet, 4, field(NAME, 'identification', header.identification, 16))
+    setU16At(packet, 6, fragmentWord(header))
     packet[8] = field(NAME, 'ttl', header.ttl, 8)
     packet[9] = field(NAME, 'protocol', header.protocol, 8)
-    view.setUint16(10, 0)
+    setU16At(packet, 10, 0)
     ipToBytes(header.source, packet, 12)
     ipToBytes(header.destination, packet, 16)
     if (length > 20) encodeOptions(header.options, packet, length)
-    if (checksums !== 'unchecked') view.setUint16(10, internetChecksum(packet, 0, length))
+    if (checksums !== 'unchecked') setU16At(packet, 10, internetChecksum(packet, 0, length))
   },
 
   decode(packet, checksums) {
     needOctets(NAME, packet, 20)
-    const view = viewOf(packet)
-    const first = view.getUint8(0)
+    const first = u8At(packet, 0)
     if (first >>> 4 !== 4)
       throw new WireError('WIRE_MALFORMED', NAME, 0, `the version is ${first >>> 4}, not 4`)
     const length = (first & 15) * 4
@@ -118,19 +117,19 @@ export const ipv4: Codec<Ipv4Header, HeaderChecksum> = {
     if (checksums !== 'unchecked' && internetChecksum(packet, 0, length) !== 0) {
       throw new WireError('WIRE_CHECKSUM', NAME, 10, 'the header checksum is wrong')
     }
-    const total = view.getUint16(2)
+    const total = u16At(packet, 2)
     if (total < length)
       throw new WireError('WIRE_MALFORMED', NAME, 2, `total length ${total} is below the header's ${length}`)
     needOctets(NAME, packet, total)
-    const fragment = view.getUint16(6)
+    const fragment = u16At(packet, 6)
     if ((fragment & 0x8000) !== 0) throw new WireError('WIRE_MALFORMED', NAME, 6, 'the reserved flag is set')
-    const service = view.getUint8(1)
+    const service = u8At(packet, 1)
     const header = {
       source: ipFromBytes(packet, 12, 4),
       destination: ipFromBytes(packet, 16, 4),
-      protocol: view.getUint8(9),
-      ttl: view.getUint8(8),
-      identification: view.getUint16(4),
+      protocol: u8At(packet, 9),
+      ttl: u8At(packet, 8),
+      identification: u16At(packet, 4),
       dontFragment: (fragment & 0x4000) !== 0,
       moreFragments: (fragment & 0x2000) !== 0,
       fragmentOffset: (fragment & 0x1fff) * 8,

@@ -1,6 +1,6 @@
 import { type Ipv6, ipFromBytes, ipToBytes } from '@podfabric/netaddr'
 import type { Codec } from './codec.ts'
-import { field, needRoom, viewOf } from './field.ts'
+import { field, needRoom } from './field.ts'
 import { ipProtocols } from './ipv4.ts'
 import {
   decodeExtension,
@@ -9,6 +9,7 @@ import {
   extensionProtocol,
   type Ipv6Extension,
 } from './ipv6-extension.ts'
+import { setU16At, setU32At, u8At, u16At, u32At } from './peek.ts'
 import { needOctets, WireError } from './wire-error.ts'
 
 // IPv6, RFC 8200
@@ -60,10 +61,9 @@ export const ipv6: Codec<Ipv6Header> = {
 
   encode(header, packet) {
     needRoom(NAME, packet, ipv6.encodingLength(header))
-    const view = viewOf(packet)
     const service = (field(NAME, 'dscp', header.dscp, 6) << 2) | field(NAME, 'ecn', header.ecn, 2)
-    view.setUint32(0, 0x6000_0000 | (service << 20) | field(NAME, 'flow label', header.flowLabel, 20))
-    view.setUint16(4, field(NAME, 'payload length', packet.length - 40, 16))
+    setU32At(packet, 0, 0x6000_0000 | (service << 20) | field(NAME, 'flow label', header.flowLabel, 20))
+    setU16At(packet, 4, field(NAME, 'payload length', packet.length - 40, 16))
     packet[7] = field(NAME, 'hop limit', header.hopLimit, 8)
     ipToBytes(header.source, packet, 8)
     ipToBytes(header.destination, packet, 24)
@@ -72,19 +72,18 @@ export const ipv6: Codec<Ipv6Header> = {
 
   decode(packet) {
     needOctets(NAME, packet, 40)
-    const view = viewOf(packet)
-    const first = view.getUint32(0)
+    const first = u32At(packet, 0)
     if (first >>> 28 !== 6)
       throw new WireError('WIRE_MALFORMED', NAME, 0, `the version is ${first >>> 28}, not 6`)
-    const end = 40 + view.getUint16(4)
+    const end = 40 + u16At(packet, 4)
     needOctets(NAME, packet, end)
     const datagram = packet.subarray(0, end)
-    const chain = decodeChain(datagram, view.getUint8(6))
+    const chain = decodeChain(datagram, u8At(packet, 6))
     const header = {
       source: ipFromBytes(packet, 8, 6),
       destination: ipFromBytes(packet, 24, 6),
       nextHeader: chain.nextHeader,
-      hopLimit: view.getUint8(7),
+      hopLimit: u8At(packet, 7),
       dscp: (first >>> 22) & 63,
       ecn: (first >>> 20) & 3,
       flowLabel: first & 0xf_ffff,

@@ -45,7 +45,7 @@ export function encodePacket(
 ): Uint8Array {
   let total = payload.length
   for (const { length } of layers) total += length
-  const packet = new Uint8Array(new ArrayBuffer(headroom + total), headroom)
+  const packet = headroom === 0 ? new Uint8Array(total) : new Uint8Array(headroom + total).subarray(headroom)
   packet.set(payload, total - payload.length)
   let start = total - payload.length
   for (let i = layers.length - 1; i >= 0; i--) {

@@ -1,6 +1,10 @@
 // Fields of headers by offset, for packet paths: no views, no objects, no checks. `at` is where the header
 // begins in `bytes`; the caller has made sure that the header is all there.
 
+export function u8At(bytes: Uint8Array, at: number): number {
+  return bytes[at] as number
+}
+
 /** 16 bits in network order. */
 export function u16At(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)

@@ -1,7 +1,8 @@
 import { foldChecksum, pseudoHeaderSum, sumWords } from './checksum.ts'
 import type { Codec, PseudoHeader, TransportChecksum } from './codec.ts'
-import { field, needRoom, viewOf } from './field.ts'
+import { field, needRoom } from './field.ts'
 import { ipProtocols } from './ipv4.ts'
+import { setU16At, u16At } from './peek.ts'
 import { needOctets, WireError } from './wire-error.ts'
 
 // UDP, RFC 768
@@ -30,25 +31,23 @@ export const udp: Codec<UdpHeader, TransportChecksum> = {
 
   encode(header, packet, checksums) {
     needRoom(NAME, packet, 8)
-    const view = viewOf(packet)
-    view.setUint16(0, field(NAME, 'source port', header.sourcePort, 16))
-    view.setUint16(2, field(NAME, 'destination port', header.destinationPort, 16))
-    view.setUint16(4, field(NAME, 'length', packet.length, 16))
-    view.setUint16(6, 0)
+    setU16At(packet, 0, field(NAME, 'source port', header.sourcePort, 16))
+    setU16At(packet, 2, field(NAME, 'destination port', header.destinationPort, 16))
+    setU16At(packet, 4, field(NAME, 'length', packet.length, 16))
+    setU16At(packet, 6, 0)
     if (checksums === 'unchecked') return
     const sum = udpChecksum(packet, requireAddresses(NAME, checksums))
-    view.setUint16(6, sum === 0 ? 0xffff : sum)
+    setU16At(packet, 6, sum === 0 ? 0xffff : sum)
   },
 
   decode(packet, checksums) {
     needOctets(NAME, packet, 8)
-    const view = viewOf(packet)
-    const length = view.getUint16(4)
+    const length = u16At(packet, 4)
     if (length < 8) throw new WireError('WIRE_MALFORMED', NAME, 4, `length ${length} is below the header's 8`)
     needOctets(NAME, packet, length)
     if (checksums !== 'unchecked')
-      verify(packet.subarray(0, length), view.getUint16(6), requireAddresses(NAME, checksums))
-    const header = { sourcePort: view.getUint16(0), destinationPort: view.getUint16(2) }
+      verify(packet.subarray(0, length), u16At(packet, 6), requireAddresses(NAME, checksums))
+    const header = { sourcePort: u16At(packet, 0), destinationPort: u16At(packet, 2) }
     return { header, payload: packet.subarray(8, length) }
   },
 }
