@@ -227,6 +227,35 @@ describe('an attachment', () => {
     expect(logged.some(({ level }) => level === 'warn')).toBe(true)
   })
 
+  it('takes away what was shared with the last one, and never beside a new one', async () => {
+    const { store, resources, options } = world()
+    let shared = 0
+    const rests: number[] = []
+    const attachments = attachmentsOf({
+      store,
+      node: { name: 'node-1' },
+      log: keptLog().log,
+      idle: async () => {
+        rests.push(shared)
+        shared = 0
+      },
+    })
+    const sharing: ResourceList = (intent) => [
+      { name: 'shared', ensure: async () => void shared++, verify: async () => {}, remove: async () => {} },
+      ...resources(intent),
+    ]
+    const second = { ...id, containerId: 'c2' }
+    await attachments.add(id, sharing, options)
+    await attachments.add(second, sharing, options)
+    await attachments.del(id, sharing)
+    expect(rests).toEqual([])
+    // Whoever comes first, the one that begins finds what is shared.
+    await Promise.all([attachments.del(second, sharing), attachments.add(id, sharing, options)])
+    expect(shared).toBeGreaterThan(0)
+    await attachments.gc([], sharing)
+    expect(shared).toBe(0)
+  })
+
   it('leaves other nodes of the network alone', async () => {
     const store = memoryStore({ clock: manualClock() })
     const { attachments, resources, options } = world(store)

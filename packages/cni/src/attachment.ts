@@ -1,6 +1,7 @@
 import type { Store } from '@podfabric/store'
 import { CniError } from './error.ts'
 import { attachmentNamed, type Intent, intentName, intentsOf } from './intent.ts'
+import { KeyedMutex } from './locks.ts'
 import type { Log } from './plugin.ts'
 import type { Found } from './records.ts'
 import type { AttachmentId } from './request.ts'
@@ -26,6 +27,12 @@ export interface AttachmentsOptions {
   readonly store: Store
   readonly node: { readonly name: string }
   readonly log: Log
+  /**
+   * Takes away what the attachments of this network shared on this node: a bridge, a table of rules. Called after DEL, GC and a
+   * failed ADD when no attachment is recorded any more, never beside the beginning of a new one, and perhaps when
+   * there is nothing to take away.
+   */
+  readonly idle?: () => Promise<void>
 }
 
 export interface AddOptions {
@@ -64,8 +71,22 @@ export interface Attachments {
   list(): Promise<readonly Intent[]>
 }
 
-export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachments {
+export function attachmentsOf({ store, node, log, idle }: AttachmentsOptions): Attachments {
   const intents = intentsOf(store, node.name)
+  // A new intent is either seen by whoever finds nothing left, or waits until the shared things are gone.
+  const turn = new KeyedMutex()
+
+  const forget = async (intent: Intent): Promise<void> => {
+    await intents.delete(intentName(intent))
+    await restIfIdle()
+  }
+
+  const restIfIdle = async (): Promise<void> => {
+    if (idle === undefined) return
+    await turn.run('', async () => {
+      if (!(await intents.any())) await idle()
+    })
+  }
 
   /** The intent recorded under a name. Of one that cannot be read, which is reported, the name counts. */
   const intentIn = (found: Found<Intent>): Intent | undefined => {
@@ -84,7 +105,7 @@ export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachm
   const del = async (intent: Intent, resources: ResourceList): Promise<void> => {
     const failures = await removeAll(resources(intent))
     if (failures.length > 0) throw together(failures, `detaching ${describe(intent)}`)
-    await intents.delete(intentName(intent))
+    await forget(intent)
   }
 
   return {
@@ -101,7 +122,7 @@ export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachm
           throw together(failures, `removing what an earlier ADD of ${describe(intent)} left`)
       }
       signal.throwIfAborted()
-      await intents.put(intentName(intent), intent, { ifRevision: before.revision })
+      await turn.run('', () => intents.put(intentName(intent), intent, { ifRevision: before.revision }))
       const begun: Resource[] = []
       try {
         for (const resource of resources(intent)) {
@@ -111,7 +132,7 @@ export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachm
         }
         signal.throwIfAborted()
       } catch (error) {
-        throw await undone(error, signal, begun, intent, () => intents.delete(intentName(intent)))
+        throw await undone(error, signal, begun, intent, () => forget(intent))
       }
     },
 
@@ -152,6 +173,7 @@ export function attachmentsOf({ store, node, log }: AttachmentsOptions): Attachm
         if (intent === undefined) continue
         await del(intent, resources).catch((error: unknown) => failures.push(toCniError(error)))
       }
+      await restIfIdle().catch((error: unknown) => failures.push(toCniError(error)))
       if (failures.length > 0) throw together(failures, 'collecting garbage')
     },
 
@@ -170,7 +192,7 @@ async function undone(
 ): Promise<CniError> {
   const failures = await removeAll(begun)
   if (failures.length === 0) {
-    await forget().catch((cause: unknown) => failures.push(toCniError(cause, 'forgetting the intent')))
+    await forget().catch((cause: unknown) => failures.push(toCniError(cause, 'forgetting the attachment')))
   }
   const culprit = signal.aborted ? undefined : begun.at(-1)?.name
   const translated = signal.aborted

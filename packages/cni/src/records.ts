@@ -11,6 +11,8 @@ export type Found<T> =
 export interface Records<T> {
   get(name: string): Promise<Found<T> | undefined>
   list(): Promise<readonly Found<T>[]>
+  /** Whether there is at least one; costs the same however many there are. */
+  any(): Promise<boolean>
   /** The revision written. Fails with STORE_CONFLICT where `ifRevision` does not hold. */
   put(name: string, value: T, options?: PutOptions): Promise<number>
   delete(name: string): Promise<void>
@@ -38,6 +40,9 @@ export function recordsIn<T>(
     async list() {
       const { entries } = await store.list(prefix)
       return entries.map(read)
+    },
+    async any() {
+      return (await store.list(prefix, { limit: 1 })).entries.length > 0
     },
     async put(name, value, options) {
       return (await store.put(prefix + name, format(value), options)).revision
