@@ -8,6 +8,7 @@ import type { Ip } from '@podfabric/netaddr'
  * IPAM_INVALID_POOL: the configuration of pools, or of a network for subnet leases, makes no sense.
  * IPAM_INVALID_OWNER: the owner, or the node, has no valid name.
  * IPAM_OUT_OF_SUBNETS: the network has no free subnet for another node.
+ * IPAM_SUBNET_IN_USE: the node that is to be retired holds its subnet still, or another process holds it now.
  */
 export type IpamErrorCode =
   | 'IPAM_EXHAUSTED'
@@ -17,6 +18,7 @@ export type IpamErrorCode =
   | 'IPAM_INVALID_POOL'
   | 'IPAM_INVALID_OWNER'
   | 'IPAM_OUT_OF_SUBNETS'
+  | 'IPAM_SUBNET_IN_USE'
 
 /** What an `IpamError` is about. */
 export interface IpamErrorOptions extends ErrorOptions {

@@ -185,7 +185,7 @@ export class StoreAllocator implements Allocator {
 
   #read(owner: Owner, entry: Entry): Allocation {
     try {
-      return { owner, ...ownerRecord.parse(entry.value), revision: entry.revision }
+      return { owner, ...ownerRecord.parse(entry.value, nameOf(owner)), revision: entry.revision }
     } catch (cause) {
       throw new StoreError('STORE_DAMAGED', `${entry.key} cannot be read: put it right or delete it`, {
         cause,

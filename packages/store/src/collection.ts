@@ -14,14 +14,14 @@ import { StoreError } from './store-error.ts'
 
 /** Turns values into text and text from outside back into values. */
 export interface Format<T> {
-  /** The value, or any error that says what is wrong with the text. */
-  parse(text: string): T
+  /** The value of this text, which stands under this name; or any error that says what is wrong with it. */
+  parse(text: string, name: string): T
   format(value: T): string
 }
 
 /** JSON; `parse` checks the shape of what was read and says what is wrong with it by throwing. */
-export function json<T>(parse: (value: unknown) => T): Format<T> {
-  return { parse: (text) => parse(JSON.parse(text)), format: (value) => JSON.stringify(value) }
+export function json<T>(parse: (value: unknown, name: string) => T): Format<T> {
+  return { parse: (text, name) => parse(JSON.parse(text), name), format: (value) => JSON.stringify(value) }
 }
 
 /** An entry of a collection, its value parsed. `name` is the key without the collection's prefix. */
@@ -79,8 +79,9 @@ export function collection<T>(store: Store, prefix: string, format: Format<T>): 
   if (parsePrefix(prefix) === '') throw new RangeError('the prefix of a collection must not be empty')
   const read = (entry: Entry): Item<T> => {
     const { key, value, ...rest } = entry
+    const name = key.slice(prefix.length)
     try {
-      return { name: key.slice(prefix.length), value: format.parse(value), ...rest }
+      return { name, value: format.parse(value, name), ...rest }
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       throw new StoreError('STORE_DAMAGED', `${key} cannot be read: ${reason}; put it again or delete it`, {
