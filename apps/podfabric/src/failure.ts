@@ -17,14 +17,23 @@ export class Failure extends Error {
 
 /** Any error as the lines a person reads: its message, then what was behind it, without stacks. */
 export function explain(error: unknown): readonly string[] {
-  if (error instanceof AggregateError) return [error.message, ...error.errors.flatMap(explain).map((line) => `  ${line}`)]
+  if (error instanceof AggregateError)
+    return [error.message, ...error.errors.flatMap(explain).map((line) => `  ${line}`)]
   if (!(error instanceof Error)) return [String(error)]
   const details = 'details' in error && typeof error.details === 'string' ? [`  ${error.details}`] : []
   return [error.message, ...details]
 }
 
 /** The codes that say that the asker, not the cluster, is at fault. */
-const usageCodes = [/^KUBE_/, /^ADDRESS_/, /^TRACE_INVALID/, /^CLUSTER_(NOT_FOUND|INVALID|EXISTS)$/, /^CNI_INVALID_NETWORK_CONFIG$/, /^WIRE_/, /^DNS_NAME$/]
+const usageCodes = [
+  /^KUBE_/,
+  /^ADDRESS_/,
+  /^TRACE_INVALID/,
+  /^CLUSTER_(NOT_FOUND|INVALID|EXISTS)$/,
+  /^CNI_INVALID_NETWORK_CONFIG$/,
+  /^WIRE_/,
+  /^DNS_NAME$/,
+]
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Failure) return error.exitCode

@@ -8,7 +8,10 @@ import type { Output } from './output.ts'
  * Reads manifests from files and folders: of a folder, every `.yaml`, `.yml` and `.json` in it, by name. What is not
  * implemented is noted. With one mistake anywhere, nothing is returned: every mistake is named with its file, line and path.
  */
-export async function loadManifests(paths: readonly string[], output: Output): Promise<readonly KubeObject[]> {
+export async function loadManifests(
+  paths: readonly string[],
+  output: Output,
+): Promise<readonly KubeObject[]> {
   const files = (await Promise.all(paths.map(manifestFiles))).flat()
   const read = await Promise.all(files.map(async (file) => readManifests(await readText(file), { file })))
   for (const { message } of read.flatMap(({ warnings }) => warnings)) output.note(`warning: ${message}`)
@@ -31,7 +34,9 @@ async function manifestFiles(path: string): Promise<readonly string[]> {
 
 async function readText(file: string): Promise<string> {
   const bytes = await readFile(file).catch((cause) => {
-    throw new Failure('usage', `${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw new Failure('usage', `${file}: cannot be read: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    })
   })
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -15,7 +15,14 @@ export type Format = (typeof formats)[number]
 export function table(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [columns, ...rows]
   const widths = columns.map((_, i) => Math.max(...all.map((row) => (row[i] ?? '').length)))
-  return all.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('   ').trimEnd()).join('\n')
+  return all
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 /** A value as JSON or YAML. */

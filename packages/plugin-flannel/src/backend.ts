@@ -1,6 +1,6 @@
 import type { Namespace } from '@podfabric/kernel'
-import type { Prefix } from '@podfabric/netaddr'
-import type { LeaseData } from './lease-data.ts'
+import type { Ip, Prefix } from '@podfabric/netaddr'
+import type { PeerData } from './peer-data.ts'
 import type { OwnedLinks, PeerTables } from './tables.ts'
 import type { Underlay } from './underlay.ts'
 
@@ -9,7 +9,7 @@ export interface Backend {
   /** MTU of a pod's link on this node. */
   readonly podMtu: number
   /** What this node's lease says. */
-  readonly leaseData: LeaseData
+  readonly peerData: PeerData
   readonly links: OwnedLinks
   /** Makes and mends the node's own device for its subnet. */
   ensure(subnet: Prefix): Promise<void>
@@ -18,8 +18,8 @@ export interface Backend {
 }
 
 /** Another node of the network. */
-export interface Peer extends LeaseData {
-  readonly node: string
+export interface Peer extends PeerData {
+  readonly publicIp: Ip
   readonly subnet: Prefix
 }
 
@@ -30,5 +30,5 @@ export interface BackendContext {
   /** From 0 (included) to 1 (excluded). */
   readonly random: () => number
   /** What the node's lease said before a restart. */
-  readonly previous?: LeaseData | undefined
+  readonly previous?: PeerData | undefined
 }

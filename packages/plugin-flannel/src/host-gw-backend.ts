@@ -9,7 +9,7 @@ export interface HostGwConfig {
 export function hostGwBackend({ underlay }: BackendContext): Backend {
   return {
     podMtu: underlay.mtu,
-    leaseData: { publicIp: underlay.address, backend: 'host-gw' },
+    peerData: { backend: 'host-gw' },
     links: { routes: [underlay.link] },
     ensure: async () => undefined,
     tables: async (peers) => ({

@@ -1,1 +1,81 @@
-export {}
+import { CniError, type Plugin, type PluginContext, type PluginFactory } from '@podfabric/cni'
+import { bridgeConfig, bridgeVersions } from './bridge-config.ts'
+import { type FlannelConfig, parseFlannelConfig } from './config.ts'
+import { flannelController } from './controller.ts'
+import { delegateName, delegateRecords } from './delegate-record.ts'
+import { nodeRecords } from './node-record.ts'
+
+export type { FlannelConfig } from './config.ts'
+
+/**
+ * The flat pod network in the manner of Flannel: one subnet for each node, a bridge on each node, and between nodes VXLAN or routes.
+ * ADD and DEL are the bridge plugin's work, in the subnet that the node's controller has leased.
+ */
+const flannel: PluginFactory<FlannelConfig> = (context) => {
+  const bridge = () => context.delegate('bridge')
+  return {
+    type: 'flannel',
+    versions: bridgeVersions,
+    example: {
+      cniVersion: '1.1.0',
+      name: 'podfabric',
+      type: 'flannel',
+      network: '10.244.0.0/16',
+      backend: { type: 'vxlan' },
+    },
+    parse: parseFlannelConfig,
+    async add(request) {
+      const source = bridgeConfig(request.source, request.config, await nodeRecord(context))
+      // First the record, then the attachment: whatever exists can be undone.
+      const records = delegateRecords(context.store, context.node.name)
+      await records.put(delegateName(request), source)
+      try {
+        return await bridge().add({ ...request, source })
+      } catch (error) {
+        await records.delete(delegateName(request))
+        throw error
+      }
+    },
+    async check(request) {
+      const saved = await delegateRecords(context.store, context.node.name).get(delegateName(request))
+      if (!saved) {
+        throw new CniError(
+          'CNI_CHECK_FAILED',
+          `there is no record of container ${request.containerId}, ${request.ifName}`,
+        )
+      }
+      await bridge().check({ ...request, source: saved.value })
+    },
+    async del(request) {
+      const records = delegateRecords(context.store, context.node.name)
+      const saved = await records.get(delegateName(request))
+      if (!saved) return
+      await bridge().del({ ...request, source: saved.value })
+      await records.delete(delegateName(request))
+    },
+    async gc(request) {
+      const record = await nodeRecords(context.store).get(context.node.name)
+      if (!record) return
+      await bridge().gc({ ...request, source: bridgeConfig(request.source, request.config, record.value) })
+      const valid = new Set(request.validAttachments.map(delegateName))
+      const records = delegateRecords(context.store, context.node.name)
+      for (const { name } of (await records.list()).items) if (!valid.has(name)) await records.delete(name)
+    },
+    async status(request) {
+      const record = await nodeRecord(context)
+      await bridge().status({ ...request, source: bridgeConfig(request.source, request.config, record) })
+    },
+    controller: (config) => flannelController(config, context),
+  } satisfies Plugin<FlannelConfig>
+}
+
+export default flannel
+
+/** What the controller wrote. Before that, no pod can be attached. */
+async function nodeRecord({ store, node }: PluginContext) {
+  const record = await nodeRecords(store).get(node.name)
+  if (record) return record.value
+  throw new CniError('CNI_NOT_AVAILABLE', `node ${node.name} has no subnet yet`, {
+    details: 'the node’s controller leases one; is the agent running there?',
+  })
+}

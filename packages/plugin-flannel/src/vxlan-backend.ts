@@ -55,7 +55,7 @@ export async function vxlanBackend(config: VxlanConfig, context: BackendContext)
 
   return {
     podMtu: mtu,
-    leaseData: { publicIp: underlay.address, backend: 'vxlan', vtepMac: mac },
+    peerData: { backend: 'vxlan', vtepMac: mac },
     links: { tunnel: name, routes: config.directRouting ? [name, underlay.link] : [name] },
     ensure: ensureDevice,
     async tables(peers) {

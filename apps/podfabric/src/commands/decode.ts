@@ -45,7 +45,14 @@ export async function decode(file: string, options: DecodeOptions, output: Outpu
   return malformed > 0 ? exitCodes.failed : 0
 }
 
-function facts({ timestamp, interfaceIndex, interfaceName, linkType, originalLength, comments }: CapturedPacket) {
+function facts({
+  timestamp,
+  interfaceIndex,
+  interfaceName,
+  linkType,
+  originalLength,
+  comments,
+}: CapturedPacket) {
   return {
     timestamp: timestamp === undefined ? null : timestamp.toString(),
     interface: interfaceName ?? interfaceIndex,

@@ -1,6 +1,14 @@
-import type { Namespace } from '@podfabric/kernel'
-import { isHeadless, isReady, type KubeObject, type Node, type Pod, type Service, serviceNameOf } from '@podfabric/kube'
 import { hasCondition, isTerminating } from '@podfabric/cluster'
+import type { Namespace } from '@podfabric/kernel'
+import {
+  isHeadless,
+  isReady,
+  type KubeObject,
+  type Node,
+  type Pod,
+  type Service,
+  serviceNameOf,
+} from '@podfabric/kube'
 import type { Lab } from '../lab/lab.ts'
 import { podNamed } from '../lab/pod-name.ts'
 import { type Format, type Output, structured, table } from '../output.ts'
@@ -23,19 +31,31 @@ interface Listing {
 }
 
 /** Lists one kind of thing. JSON and YAML give the objects whole. */
-export async function get(lab: Lab, what: (typeof tables)[number], options: GetOptions, output: Output): Promise<void> {
+export async function get(
+  lab: Lab,
+  what: (typeof tables)[number],
+  options: GetOptions,
+  output: Output,
+): Promise<void> {
   const { columns, rows, items } = await listing(lab, what, options)
   if (options.output !== 'table') output.line(structured(items, options.output))
-  else if (rows.length === 0) output.note(`no ${what}${options.namespace ? ` in namespace ${options.namespace}` : ''}`)
+  else if (rows.length === 0)
+    output.note(`no ${what}${options.namespace ? ` in namespace ${options.namespace}` : ''}`)
   else output.line(table(columns, rows))
 }
 
 async function listing(lab: Lab, what: (typeof tables)[number], options: GetOptions): Promise<Listing> {
   switch (what) {
     case 'nodes':
-      return objects(lab.cluster.objects.list('Node'), ['NAME', 'STATUS', 'ADDRESSES', 'PODS'], (node) => nodeRow(node, lab))
+      return objects(lab.cluster.objects.list('Node'), ['NAME', 'STATUS', 'ADDRESSES', 'PODS'], (node) =>
+        nodeRow(node, lab),
+      )
     case 'pods':
-      return objects(lab.cluster.objects.list('Pod', namespaceOf(options)), ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'IP', 'NODE'], podRow)
+      return objects(
+        lab.cluster.objects.list('Pod', namespaceOf(options)),
+        ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'IP', 'NODE'],
+        podRow,
+      )
     case 'services':
       return objects(
         lab.cluster.objects.list('Service', namespaceOf(options)),
@@ -56,7 +76,11 @@ function namespaceOf({ namespace, allNamespaces }: GetOptions): string | undefin
   return allNamespaces ? undefined : (namespace ?? 'default')
 }
 
-function objects<O extends KubeObject>(items: readonly O[], columns: readonly string[], row: (object: O) => readonly string[]): Listing {
+function objects<O extends KubeObject>(
+  items: readonly O[],
+  columns: readonly string[],
+  row: (object: O) => readonly string[],
+): Listing {
   return { columns, rows: items.map(row), items }
 }
 
@@ -64,7 +88,12 @@ function nodeRow({ metadata, status, spec }: Node, lab: Lab): readonly string[] 
   const ready = hasCondition(status?.conditions, 'Ready') ? 'Ready' : 'NotReady'
   const pods = lab.cluster.objects.list('Pod').filter(({ spec }) => spec.nodeName === metadata.name).length
   const addresses = status?.addresses.map(({ address }) => address) ?? []
-  return [metadata.name, spec.unschedulable ? `${ready},SchedulingDisabled` : ready, addresses.join(','), String(pods)]
+  return [
+    metadata.name,
+    spec.unschedulable ? `${ready},SchedulingDisabled` : ready,
+    addresses.join(','),
+    String(pods),
+  ]
 }
 
 function podRow(pod: Pod): readonly string[] {
@@ -111,14 +140,21 @@ async function kernelRows(
     places.map(async ({ name, open }) => {
       const { namespace, close } = open()
       try {
-        return (await rowsOf(namespace)).map(({ cells, item }) => ({ cells: [name, ...cells], item: { place: name, ...item } }))
+        return (await rowsOf(namespace)).map(({ cells, item }) => ({
+          cells: [name, ...cells],
+          item: { place: name, ...item },
+        }))
       } finally {
         await close()
       }
     }),
   )
   const rows = found.flat()
-  return { columns: ['PLACE', ...columns], rows: rows.map(({ cells }) => cells), items: rows.map(({ item }) => item) }
+  return {
+    columns: ['PLACE', ...columns],
+    rows: rows.map(({ cells }) => cells),
+    items: rows.map(({ item }) => item),
+  }
 }
 
 function nodePlaces({ cluster }: Lab) {
@@ -142,7 +178,10 @@ async function linkRows(namespace: Namespace): Promise<readonly KernelRow[]> {
   return links.map((link) => {
     const own = addresses.filter((row) => row.link === link.name).map(({ address }) => address)
     const state = link.running ? 'up' : link.up ? 'no carrier' : 'down'
-    return { cells: [link.name, link.kind, state, String(link.mtu), link.mac, own.join(',') || '-'], item: { ...link, addresses: own } }
+    return {
+      cells: [link.name, link.kind, state, String(link.mtu), link.mac, own.join(',') || '-'],
+      item: { ...link, addresses: own },
+    }
   })
 }
 
@@ -150,7 +189,13 @@ async function linkRows(namespace: Namespace): Promise<readonly KernelRow[]> {
 async function routeRows(namespace: Namespace): Promise<readonly KernelRow[]> {
   const routes = (await namespace.routes.list()).filter(({ table = 254 }) => table === 254)
   return routes.map((route) => ({
-    cells: [route.destination, route.gateway ?? '-', route.link ?? '-', String(route.table ?? 254), String(route.protocol ?? '-')],
+    cells: [
+      route.destination,
+      route.gateway ?? '-',
+      route.link ?? '-',
+      String(route.table ?? 254),
+      String(route.protocol ?? '-'),
+    ],
     item: route,
   }))
 }

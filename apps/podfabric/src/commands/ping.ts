@@ -8,12 +8,21 @@ import { podLabel, podNamed, targetOf } from '../lab/pod-name.ts'
 import { type Format, type Output, structured, table } from '../output.ts'
 
 /** One echo request from a pod. Exit code 1 when no reply came. */
-export async function ping(lab: Lab, from: string, to: string, format: Format, output: Output): Promise<number> {
+export async function ping(
+  lab: Lab,
+  from: string,
+  to: string,
+  format: Format,
+  output: Output,
+): Promise<number> {
   const sender = podNamed(lab, from)
   const target = await targetOf(lab, sender, to)
   const probe = await echo(lab, sender, target.address)
   if (format === 'table') output.line(`${podLabel(sender)} → ${target.label}: ${probe.text}`)
-  else output.line(structured({ from: podLabel(sender), to: target.label, address: target.address, ...probe }, format))
+  else
+    output.line(
+      structured({ from: podLabel(sender), to: target.label, address: target.address, ...probe }, format),
+    )
   return probe.reached ? 0 : exitCodes.failed
 }
 
@@ -50,7 +59,8 @@ async function echo(lab: Lab, { namespace }: RunningPod, destination: Ip): Promi
   const started = lab.clock.now()
   const { result, hops } = await recording(lab, () => namespace.sockets.echo({ destination }).catch(refusal))
   const elapsed = Math.round((lab.clock.now() - started) * 1000) / 1000
-  if (result.kind === 'reply') return { reached: true, text: `reply from ${result.from}, ttl ${result.ttl}, ${elapsed} ms` }
+  if (result.kind === 'reply')
+    return { reached: true, text: `reply from ${result.from}, ttl ${result.ttl}, ${elapsed} ms` }
   return { reached: false, text: describe(result, hops) }
 }
 
@@ -79,7 +89,9 @@ function describe(outcome: Exclude<EchoOutcome, { kind: 'reply' }> | Refusal, ho
 function lastDrop(hops: readonly Hop[]): string {
   const drop = hops.findLast(({ step }) => step === 'drop')
   if (!drop) return ''
-  const where = [drop.node, drop.netns, drop.link].filter((part) => part !== undefined && part !== '').join('/')
+  const where = [drop.node, drop.netns, drop.link]
+    .filter((part) => part !== undefined && part !== '')
+    .join('/')
   return `; dropped at ${where}: ${drop.reason}`
 }
 
@@ -89,9 +101,15 @@ function printMatrix(pods: readonly RunningPod[], results: readonly Result[], ou
     if (from === to) return '·'
     return results.find((result) => result.from === from && result.to === to)?.reached ? '✓' : '✗'
   }
-  output.line(table(['FROM \\ TO', ...names.map((_, i) => String(i + 1))], names.map((from, i) => [`${i + 1} ${from}`, ...names.map((to) => cell(from, to))])))
+  output.line(
+    table(
+      ['FROM \\ TO', ...names.map((_, i) => String(i + 1))],
+      names.map((from, i) => [`${i + 1} ${from}`, ...names.map((to) => cell(from, to))]),
+    ),
+  )
   const reached = results.filter((result) => result.reached).length
   const percent = results.length === 0 ? 100 : Math.floor((100 * reached) / results.length)
   output.line(`${reached} of ${results.length} reached (${percent} %)`)
-  for (const { from, to, text } of results.filter((result) => !result.reached)) output.line(`✗ ${from} → ${to}: ${text}`)
+  for (const { from, to, text } of results.filter((result) => !result.reached))
+    output.line(`✗ ${from} → ${to}: ${text}`)
 }

@@ -1,7 +1,7 @@
 import { httpGet } from '@podfabric/cluster'
+import { sleep } from '@podfabric/kernel'
 import { overlayFormatters, overlayProtocols } from '@podfabric/overlay'
 import { formatJourney, type Hop, type Journey, journeys, journeyToJson, parseFilter } from '@podfabric/trace'
-import { sleep } from '@podfabric/kernel'
 import { exitCodes } from '../failure.ts'
 import { type Lab, recording } from '../lab/lab.ts'
 import { placeNames, podLabel, podNamed, type Target, targetOf } from '../lab/pod-name.ts'
@@ -20,7 +20,13 @@ export interface TraceOptions {
  * Sends an echo request, or with a port an HTTP request over TCP, and shows the way of every packet of it. Exit code 1 when it was
  * not answered.
  */
-export async function trace(lab: Lab, from: string, to: string, options: TraceOptions, output: Output): Promise<number> {
+export async function trace(
+  lab: Lab,
+  from: string,
+  to: string,
+  options: TraceOptions,
+  output: Output,
+): Promise<number> {
   const passes = parseFilter(options.filter, overlayProtocols)
   const sender = podNamed(lab, from)
   const target = await targetOf(lab, sender, to)
@@ -28,10 +34,20 @@ export async function trace(lab: Lab, from: string, to: string, options: TraceOp
   const { result, hops } = await recording(lab, () => attempt(lab, sender, target))
   const shown = journeys(hops).filter(
     (journey) =>
-      (options.all || !isDiscovery(journey)) && (!options.droppedOnly || journey.outcome === 'dropped') && journey.hops.some(passes),
+      (options.all || !isDiscovery(journey)) &&
+      (!options.droppedOnly || journey.outcome === 'dropped') &&
+      journey.hops.some(passes),
   )
   if (options.output !== 'table') {
-    output.line(structured({ answered: result.answered, journeys: shown.map((journey) => journeyToJson(journey, overlayProtocols)) }, options.output))
+    output.line(
+      structured(
+        {
+          answered: result.answered,
+          journeys: shown.map((journey) => journeyToJson(journey, overlayProtocols)),
+        },
+        options.output,
+      ),
+    )
     return result.answered ? 0 : exitCodes.failed
   }
   output.line(`${podLabel(sender)} → ${target.label}${target.port === undefined ? '' : `:${target.port}`}`)
@@ -48,7 +64,11 @@ interface Attempt {
   readonly text: string
 }
 
-async function attempt(lab: Lab, { namespace }: ReturnType<typeof podNamed>, { address, port }: Target): Promise<Attempt> {
+async function attempt(
+  lab: Lab,
+  { namespace }: ReturnType<typeof podNamed>,
+  { address, port }: Target,
+): Promise<Attempt> {
   try {
     if (port === undefined) {
       const outcome = await namespace.sockets.echo({ destination: address })
@@ -59,7 +79,10 @@ async function attempt(lab: Lab, { namespace }: ReturnType<typeof podNamed>, { a
     const { status, body } = await httpGet(namespace.sockets, { address, port })
     // The last segments of the connection are still on their way.
     await sleep(lab.clock, 1)
-    return { answered: true, text: `answered with status ${status}: ${new TextDecoder().decode(body).trim()}` }
+    return {
+      answered: true,
+      text: `answered with status ${status}: ${new TextDecoder().decode(body).trim()}`,
+    }
   } catch (error) {
     return { answered: false, text: `not answered: ${error instanceof Error ? error.message : error}` }
   }

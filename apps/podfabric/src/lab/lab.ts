@@ -17,7 +17,10 @@ export interface Lab {
 }
 
 /** Every pod that has a network, in byte order of namespace and name; the cluster's own DNS pods only when asked for. */
-export function runningPods({ cluster }: Lab, options: { readonly system?: boolean } = {}): readonly RunningPod[] {
+export function runningPods(
+  { cluster }: Lab,
+  options: { readonly system?: boolean } = {},
+): readonly RunningPod[] {
   return cluster.objects.list('Pod').flatMap(({ metadata, status }) => {
     if ((status?.podIPs.length ?? 0) === 0) return []
     if (metadata.namespace === 'kube-system' && !options.system) return []
@@ -26,7 +29,10 @@ export function runningPods({ cluster }: Lab, options: { readonly system?: boole
 }
 
 /** Does something and keeps the hops of it. */
-export async function recording<T>(lab: Lab, work: () => Promise<T>): Promise<{ readonly result: T; readonly hops: readonly Hop[] }> {
+export async function recording<T>(
+  lab: Lab,
+  work: () => Promise<T>,
+): Promise<{ readonly result: T; readonly hops: readonly Hop[] }> {
   const hops: Hop[] = []
   const watch = lab.onHop((hop) => hops.push(hop))
   try {

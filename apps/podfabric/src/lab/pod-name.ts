@@ -1,5 +1,5 @@
 import type { RunningPod } from '@podfabric/cluster'
-import { isReady, isHeadless, type Service } from '@podfabric/kube'
+import { isHeadless, isReady, type Service } from '@podfabric/kube'
 import { type Ip, isIp, parseIp } from '@podfabric/netaddr'
 import { Failure } from '../failure.ts'
 import { type Lab, runningPods } from './lab.ts'
@@ -18,7 +18,10 @@ export function podLabel({ pod }: RunningPod): string {
 /** What a namespace is called in traces: its pod. */
 export function placeNames(lab: Lab): (node: string, netns: string) => string {
   const names = new Map(
-    runningPods(lab, { system: true }).map((running) => [running.sandbox.netns.path.split('/').at(-1), podLabel(running)]),
+    runningPods(lab, { system: true }).map((running) => [
+      running.sandbox.netns.path.split('/').at(-1),
+      podLabel(running),
+    ]),
   )
   return (node, netns) => (netns === '' ? node : `${node}  pod ${names.get(netns) ?? netns}`)
 }
