@@ -15,8 +15,13 @@ export class TcpCongestion {
   constructor(segment: number, initialSequence: number) {
     this.#segment = segment
     this.#recover = initialSequence
-    // RFC 6928
-    this.window = Math.min(10 * segment, Math.max(2 * segment, 14_600))
+    this.window = initialWindow(segment)
+  }
+
+  /** The handshake has settled the size of segments; nothing was sent yet. */
+  begin(segment: number): void {
+    this.#segment = segment
+    this.window = initialWindow(segment)
   }
 
   /** Octets that may be in flight now; the first duplicates each let one more segment go (RFC 3042). */
@@ -78,4 +83,9 @@ export class TcpCongestion {
     this.#recovering = false
     this.duplicates = 0
   }
+}
+
+/** RFC 6928 section 2. */
+function initialWindow(segment: number): number {
+  return Math.min(10 * segment, Math.max(2 * segment, 14_600))
 }

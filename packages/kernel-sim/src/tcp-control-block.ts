@@ -192,7 +192,8 @@ export class TcpControlBlock {
     if (sender.choose(piece)) return this.#pieceSegment()
     if (this.acknowledgments === 0 || state === 'syn-sent') return undefined
     this.acknowledgments--
-    return this.#bare(sender.next, tcpFlags.ack)
+    // After a timeout `next` is behind what the other side may have: a segment from there would be out of its window.
+    return this.#bare(sender.highest, tcpFlags.ack)
   }
 
   #syn(): Uint8Array {
@@ -346,7 +347,7 @@ export class TcpControlBlock {
   /** Sends RST and is gone. */
   abort(): void {
     if (this.state !== 'syn-sent' && this.state !== 'time-wait' && this.state !== 'closed') {
-      this.#host.emit(this.flow, this.#bare(this.sender.next, tcpFlags.rst | tcpFlags.ack))
+      this.#host.emit(this.flow, this.#bare(this.sender.highest, tcpFlags.rst | tcpFlags.ack))
     }
     this.close()
   }

@@ -10,29 +10,33 @@ interface Transfer {
 /** What both ends read, or the code of what they failed with. */
 async function exchange(options: PipeOptions, { up, down }: Transfer, stopAfter = Infinity) {
   const pipe = tcpPipe(options)
-  const listener = pipe.b.listen({ port: 80 })
+  const listener = pipe.b.listen({ address: pipe.addresses.b, port: 80 })
   if (stopAfter < Infinity) {
     pipe.clock.after(stopAfter, () => {
       pipe.path.cut = true
     })
   }
   const code = (error: { readonly code: string }): string => error.code
-  const serving = listener.accept().then(async (server) => {
-    const reading = readAll(server).catch(code)
+  // A reader whose other side vanished waits for ever, as in any TCP without keep-alive.
+  const patience = new AbortController()
+  const signal = patience.signal
+  pipe.clock.after(24 * 3_600_000, () => patience.abort({ code: 'WAITED' }))
+  const serving = listener.accept({ signal }).then(async (server) => {
+    const reading = readAll(server, signal).catch(code)
     await server.write(down).catch(code)
     await server.finish().catch(code)
     return reading
   })
   const calling = pipe.a.connect({ address: pipe.addresses.b, port: 80 }).then(async (client) => {
-    const reading = readAll(client).catch(code)
+    const reading = readAll(client, signal).catch(code)
     await client.write(up).catch(code)
     await client.finish().catch(code)
     return reading
   })
-  const client = await calling.catch(code)
-  if (client === 'ETIMEDOUT') await listener.close()
-  const server = await serving.catch(code)
-  return { client, server, sent: pipe.sent, clock: pipe.clock }
+  const start = pipe.clock.now()
+  const [client, server] = await Promise.all([calling.catch(code), serving.catch(code)])
+  const took = pipe.clock.now() - start
+  return { client, server, sent: pipe.sent, took }
 }
 
 const badPath = fc.record({
@@ -58,13 +62,13 @@ describe('a path that loses, swaps, doubles and delays', () => {
     )
   })
 
-  it('that is cut under way delivers a stream whole or ends it with an error, never with less', async () => {
+  it('that is cut under way never delivers less than the whole as if it were all', async () => {
     await fc.assert(
       fc.asyncProperty(badPath, fc.nat(2000), async (path, stopAfter) => {
         const transfer = { up: pattern(100_000, 1), down: pattern(100_000, 2) }
         const { client, server } = await exchange(path, transfer, stopAfter)
         for (const [outcome, whole] of [[client, transfer.down] as const, [server, transfer.up] as const]) {
-          if (typeof outcome === 'string') expect(['ETIMEDOUT', 'ECONNRESET', 'EBADF']).toContain(outcome)
+          if (typeof outcome === 'string') expect(['ETIMEDOUT', 'ECONNRESET', 'WAITED']).toContain(outcome)
           else expect(isSame(outcome, whole)).toBe(true)
         }
       }),
@@ -74,10 +78,10 @@ describe('a path that loses, swaps, doubles and delays', () => {
 
   it('takes a mebibyte through a loss of one in five', async () => {
     const transfer = { up: pattern(1 << 20), down: new Uint8Array(0) }
-    const { server, sent, clock } = await exchange({ seed: 5, loss: 0.2, jitter: 5 }, transfer)
+    const { server, sent, took } = await exchange({ seed: 5, loss: 0.2, jitter: 5 }, transfer)
     expect(isSame(server, transfer.up)).toBe(true)
     expect(sent.length).toBeLessThan(5000)
-    expect(clock.now()).toBeLessThan(30 * 60_000)
+    expect(took).toBeLessThan(30 * 60_000)
   })
 
   it('is the same for the same seed, octet for octet', async () => {

@@ -56,7 +56,8 @@ export class TcpSender {
 
   set segment(octets: number) {
     this.#segment = octets
-    this.congestion.segment = octets
+    if (this.synchronized) this.congestion.segment = octets
+    else this.congestion.begin(octets)
   }
 
   get outstanding(): boolean {

@@ -1,4 +1,4 @@
-import { KernelError } from '@podfabric/kernel'
+import { KernelError, type TcpConnection } from '@podfabric/kernel'
 import { type Ip, ip } from '@podfabric/netaddr'
 import { virtualClock } from '../src/clock.ts'
 import { seededRandom } from '../src/random.ts'
@@ -84,9 +84,13 @@ export function pattern(length: number, seed = 0): Uint8Array {
   return octets
 }
 
-export async function readAll(connection: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+export async function readAll(connection: TcpConnection, signal?: AbortSignal): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
-  for await (const piece of connection) pieces.push(piece)
+  for (;;) {
+    const piece = await connection.read({ signal })
+    if (piece === undefined) break
+    pieces.push(piece)
+  }
   const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let at = 0
   for (const piece of pieces) {
