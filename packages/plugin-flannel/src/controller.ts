@@ -29,6 +29,7 @@ export function flannelController(config: FlannelConfig, context: PluginContext)
   let running: Promise<unknown> = Promise.resolve()
   let repairing: Promise<void> | undefined
   let repairAgain = false
+  let retry: Disposable | undefined
 
   async function makeBackend(host: Namespace, underlay: Underlay): Promise<Backend> {
     if (config.backend.type === 'host-gw') return hostGwBackend({ namespace: host, underlay, random })
@@ -100,8 +101,20 @@ export function flannelController(config: FlannelConfig, context: PluginContext)
       errors.length === 0
         ? { ready: true, message: `${lease.subnet} on ${config.backend.type}, ${wanted.routes.length} peers` }
         : { ready: false, message: errors.map(({ message }) => message).join('; ') }
-    if (errors.length > 0)
-      void keepTrying(async () => void (await sleep(clock, retryDelay, { background: true })))
+    if (errors.length > 0) retryLater()
+  }
+
+  const reportRepair = (error: unknown) => log.error('flannel: the tables were not compared', { error })
+
+  function retryLater(): void {
+    retry ??= clock.after(
+      retryDelay,
+      () => {
+        retry = undefined
+        repair().catch(reportRepair)
+      },
+      { background: true },
+    )
   }
 
   /** One comparison at a time; a change that comes meanwhile asks for one more. */
@@ -114,7 +127,7 @@ export function flannelController(config: FlannelConfig, context: PluginContext)
       repairing = undefined
       if (repairAgain && !stopping.signal.aborted) {
         repairAgain = false
-        repair().catch((error) => log.error('flannel: the tables were not compared', { error }))
+        repair().catch(reportRepair)
       }
     })
     repairing = work
@@ -173,6 +186,8 @@ export function flannelController(config: FlannelConfig, context: PluginContext)
     },
     async stop() {
       stopping.abort()
+      retry?.[Symbol.dispose]()
+      retry = undefined
       lease?.close()
       await running
       await namespace?.[Symbol.asyncDispose]()

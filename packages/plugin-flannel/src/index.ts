@@ -32,7 +32,11 @@ const flannel: PluginFactory<FlannelConfig> = (context) => {
       try {
         return await bridge().add({ ...request, source })
       } catch (error) {
-        await records.delete(delegateName(request))
+        // SPEC 1.1.0, section 4: a delegate whose ADD failed is called with DEL. If that fails, the record stays for the next.
+        await bridge()
+          .del({ ...request, source })
+          .then(() => records.delete(delegateName(request)))
+          .catch((failure) => context.log.warn('a failed ADD was not undone wholly', { error: failure }))
         throw error
       }
     },
