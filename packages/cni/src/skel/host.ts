@@ -1,4 +1,5 @@
 import { CniError } from '../error.ts'
+import type { PluginConfig } from '../config.ts'
 import type { Plugin, PluginContext, PluginFactory } from '../plugin.ts'
 import type { CniVersion } from '../version.ts'
 
@@ -6,6 +7,8 @@ import type { CniVersion } from '../version.ts'
 export interface PluginHost {
   readonly type: string
   readonly versions: readonly CniVersion[]
+  /** A configuration that works as it stands. */
+  readonly example: PluginConfig
   /** The plugin of one network: a host that stays gives the same one each time. Errors reach the caller as CNI errors. */
   plugin(network: string): Plugin | Promise<Plugin>
 }
@@ -15,11 +18,12 @@ export type ContextOf = (network: string) => PluginContext | Promise<PluginConte
 
 /** A host for a factory; the context is asked for once for each network, when it is first called. */
 export function pluginHost(factory: PluginFactory, context: ContextOf): PluginHost {
-  const { type, versions } = factory(inertContext)
+  const { type, versions, example } = factory(inertContext)
   const plugins = new Map<string, Promise<Plugin>>()
   return {
     type,
     versions,
+    example,
     async plugin(network) {
       const known = plugins.get(network) ?? (async () => factory(await context(network)))()
       plugins.set(network, known)
