@@ -1,0 +1,69 @@
+import { closeSync, fstatSync, openSync } from 'node:fs'
+import { KernelError, type Netns } from '@podfabric/kernel'
+import { checked } from './errno.ts'
+
+/** An open namespace, shared by the references and handles that hold it, and closed by the last. */
+export class HeldNamespace {
+  readonly fd: number
+  /** Device and inode number. */
+  readonly id: string
+  #holders = 1
+
+  /** Takes the descriptor over. */
+  constructor(fd: number) {
+    this.fd = fd
+    const { dev, ino } = fstatSync(fd, { bigint: true })
+    this.id = `${dev}:${ino}`
+  }
+
+  /** The namespace that the calling thread is in. */
+  static own(): HeldNamespace {
+    return new HeldNamespace(openSync('/proc/thread-self/ns/net', 'r'))
+  }
+
+  /** EBADF when the last holder has let go. */
+  hold(): this {
+    if (this.#holders === 0) throw new KernelError('EBADF', 'open namespace', 'the reference was disposed')
+    this.#holders += 1
+    return this
+  }
+
+  release(): void {
+    checked(this.#holders - 1, 'release a namespace that nobody holds')
+    this.#holders -= 1
+    if (this.#holders === 0) closeSync(this.fd)
+  }
+}
+
+const heldBy = new WeakMap<Netns, HeldNamespace>()
+
+/** A reference that holds `held`, which it takes over, until it is disposed. */
+export function referenceTo(held: HeldNamespace, path: string): Netns {
+  let disposed = false
+  const reference: Netns = {
+    id: held.id,
+    path,
+    async [Symbol.asyncDispose]() {
+      if (disposed) return
+      disposed = true
+      heldBy.delete(reference)
+      held.release()
+    },
+  }
+  heldBy.set(reference, held)
+  return reference
+}
+
+/** The host's reference, which never lets go. */
+export function hostReference(held: HeldNamespace): Netns {
+  const reference: Netns = { id: held.id, path: '', async [Symbol.asyncDispose]() {} }
+  heldBy.set(reference, held)
+  return reference
+}
+
+/** What a reference holds. EBADF when it was disposed, or comes from another kernel. */
+export function heldOf(reference: Netns): HeldNamespace {
+  const held = heldBy.get(reference)
+  if (held !== undefined) return held
+  throw new KernelError('EBADF', `namespace ${reference.path || reference.id}`, 'the reference was disposed')
+}

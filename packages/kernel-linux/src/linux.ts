@@ -1,0 +1,92 @@
+import {
+  type Clock,
+  type Kernel,
+  KernelError,
+  type Namespace,
+  systemClock,
+  tablesOver,
+} from '@podfabric/kernel'
+import { linuxAvailable } from './availability.ts'
+import { captureOn } from './capture.ts'
+import { changesIn } from './changes.ts'
+import { conntrackIn } from './conntrack.ts'
+import { fromFileError } from './errno.ts'
+import { HeldNamespace, heldOf } from './held-namespace.ts'
+import { koffiSyscalls } from './koffi-syscalls.ts'
+import { netnsTable, open } from './netns-table.ts'
+import { NetworkTables } from './network-tables.ts'
+import { socketsIn } from './sockets.ts'
+import type { Syscalls } from './syscall.ts'
+
+export interface LinuxOptions {
+  /** Path of the namespace that counts as the host's. Default: the one that the process is in. */
+  readonly host?: string
+  /** Where named namespaces are bound. Default `/run/netns`, as `ip netns`. */
+  readonly directory?: string
+  /** For the timeouts of echoes. Default: the machine's. */
+  readonly clock?: Clock
+}
+
+/** Dispose it to let go of the host's namespace; handles and references that are open go on. */
+export type LinuxKernel = Kernel & AsyncDisposable
+
+/**
+ * The Linux kernel of this machine. Needs CAP_NET_ADMIN and CAP_NET_RAW, and to bind namespaces CAP_SYS_ADMIN:
+ * root, or a user namespace. EOPNOTSUPP where it cannot work at all, with the reason; ENOENT or EINVAL for a
+ * bad `host`. Several may be open at once, each for a node of its own.
+ */
+export function linux(options: LinuxOptions = {}): LinuxKernel {
+  const { host, directory = '/run/netns', clock = systemClock } = options
+  const availability = linuxAvailable()
+  if (!availability.available) throw new KernelError('EOPNOTSUPP', 'linux', availability.reason)
+  const sys = koffiSyscalls()
+  const held = hostNamespace(sys, host)
+  let disposed = false
+  return {
+    netns: netnsTable(sys, directory, held),
+    in: (netns) => namespaceIn(sys, clock, heldOf(netns).hold()),
+    async [Symbol.asyncDispose]() {
+      if (!disposed) held.release()
+      disposed = true
+    },
+  }
+}
+
+function hostNamespace(sys: Syscalls, path: string | undefined): HeldNamespace {
+  if (path === undefined) return HeldNamespace.own()
+  const operation = `open namespace ${path}`
+  try {
+    return open(sys, path, operation)
+  } catch (error) {
+    throw fromFileError(error, operation)
+  }
+}
+
+/** Takes `held` over. */
+function namespaceIn(sys: Syscalls, clock: Clock, held: HeldNamespace): Namespace {
+  let tables: NetworkTables
+  try {
+    tables = new NetworkTables(sys, held)
+  } catch (error) {
+    held.release()
+    throw error
+  }
+  let disposed = false
+  const fd = (): number => {
+    if (disposed) throw new KernelError('EBADF', 'namespace', 'the handle was disposed')
+    return held.fd
+  }
+  return {
+    ...tablesOver(tables),
+    conntrack: conntrackIn(sys, fd),
+    sockets: socketsIn(sys, clock, fd),
+    capture: async (link) => captureOn(sys, fd(), link, (await tables.link(link)).index),
+    changes: (options = {}) => changesIn(sys, fd(), options.signal),
+    async [Symbol.asyncDispose]() {
+      if (disposed) return
+      disposed = true
+      tables.close()
+      held.release()
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import { KernelError } from '@podfabric/kernel'
+import { checked, kernelError, type Label, labelText, negated } from './errno.ts'
+import { inNamespace } from './namespace-window.ts'
+import {
+  Attributes,
+  fixedHeader,
+  type NetlinkMessage,
+  type NetlinkWriter,
+  NLM_F_ACK,
+  NLM_F_ACK_TLVS,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  netlinkMessages,
+} from './netlink-message.ts'
+import { MSG_DONTWAIT, type Syscalls } from './syscall.ts'
+
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const SOL_NETLINK = 270
+const NETLINK_CAP_ACK = 10
+const NETLINK_EXT_ACK = 11
+const NETLINK_GET_STRICT_CHK = 12
+const NLMSGERR_ATTR_MSG = 1
+export const NETLINK_ROUTE = 0
+export const NETLINK_NETFILTER = 12
+
+/** How often a dump that the tables changed under is taken again before giving up. */
+const DUMP_ATTEMPTS = 20
+
+/** A netlink socket in one namespace. The kernel works while it sends, so answers are there when `send` returns. */
+export class NetlinkSocket {
+  readonly #sys: Syscalls
+  #fd: number
+  #sequence = 0
+
+  /** Opens it in the namespace that `namespaceFd` names, and keeps that alive. */
+  constructor(sys: Syscalls, namespaceFd: number, protocol: number = NETLINK_ROUTE) {
+    this.#sys = sys
+    this.#fd = inNamespace(sys, namespaceFd, () =>
+      checked(sys.socket(AF_NETLINK, SOCK_RAW, protocol), 'netlink socket'),
+    )
+    // Older kernels know less; messages are then shorter and dumps longer, nothing else.
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
+      sys.setOption(this.#fd, SOL_NETLINK, option, 1)
+    }
+  }
+
+  /** Sends a request and returns the messages that answer it, without the acknowledgement. */
+  request(writer: NetlinkWriter, operation: Label): readonly NetlinkMessage[] {
+    const sequence = this.#next()
+    checked(this.#sys.send(this.#fd, writer.finish(sequence, NLM_F_ACK), 0), operation)
+    return this.#answers(sequence, operation).messages
+  }
+
+  /** As `request`, for what blocks in the kernel: sent on another thread. Nothing else may use the socket meanwhile. */
+  async requestAside(writer: NetlinkWriter, operation: Label): Promise<readonly NetlinkMessage[]> {
+    const sequence = this.#next()
+    const sent = await this.#sys.sendAside(this.#fd, writer.finish(sequence, NLM_F_ACK))
+    if (sent < 0) throw new KernelError('EIO', labelText(operation), 'the request could not be sent')
+    return this.#answers(sequence, operation).messages
+  }
+
+  /** All messages of a dump, taken again when the tables changed under it. EBUSY when they never stand still. */
+  dump(make: () => NetlinkWriter, operation: Label): readonly NetlinkMessage[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const sequence = this.#next()
+      checked(this.#sys.send(this.#fd, make().finish(sequence, NLM_F_DUMP), 0), operation)
+      const { messages, interrupted } = this.#answers(sequence, operation)
+      if (!interrupted) return messages
+    }
+    throw new KernelError(
+      'EBUSY',
+      labelText(operation),
+      `the table changed during each of ${DUMP_ATTEMPTS} dumps`,
+    )
+  }
+
+  /** Whatever is asked of it afterwards is EBADF. */
+  close(): void {
+    if (this.#fd >= 0) this.#sys.close(this.#fd)
+    this.#fd = -1
+  }
+
+  #next(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0
+    return this.#sequence
+  }
+
+  /** Up to the acknowledgement or the end of the dump; leftovers of earlier requests are passed over. */
+  #answers(sequence: number, operation: Label): { messages: NetlinkMessage[]; interrupted: boolean } {
+    const messages: NetlinkMessage[] = []
+    let interrupted = false
+    for (;;) {
+      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
+      if (received === negated('EAGAIN'))
+        throw new KernelError('EIO', labelText(operation), 'the kernel did not answer')
+      if (typeof received === 'number') throw kernelError(received, operation)
+      if (received.truncated) throw new KernelError('EPROTO', labelText(operation), 'the answer was cut off')
+      for (const message of netlinkMessages(received.data)) {
+        if (message.sequence !== sequence) continue
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
+        if (message.type === NLMSG_DONE) {
+          checkDone(message, operation)
+          return { messages, interrupted }
+        }
+        if (message.type === NLMSG_ERROR) {
+          checkAcknowledgement(message, operation)
+          return { messages, interrupted }
+        }
+        messages.push(message)
+      }
+    }
+  }
+}
+
+function checkDone({ payload, flags }: NetlinkMessage, operation: Label): void {
+  const result = payload.length < 4 ? 0 : fixedHeader(payload, 4).getInt32(0, true)
+  if (result < 0) throw kernelError(result, operation, flags & NLM_F_ACK_TLVS ? said(payload, 4) : undefined)
+}
+
+/** struct nlmsgerr: the negated errno and the request's header, and behind it what the kernel says in words. */
+function checkAcknowledgement({ payload, flags }: NetlinkMessage, operation: Label): void {
+  const result = fixedHeader(payload, 20).getInt32(0, true)
+  if (result < 0) throw kernelError(result, operation, flags & NLM_F_ACK_TLVS ? said(payload, 20) : undefined)
+}
+
+function said(payload: Uint8Array, from: number): string | undefined {
+  const words = new Attributes(payload, from).text(NLMSGERR_ATTR_MSG)
+  return words === undefined ? undefined : words.charAt(0).toLowerCase() + words.slice(1)
+}

@@ -1,0 +1,54 @@
+/**
+ * The system calls that this package makes. Every one returns its result, or the negated errno, as the
+ * kernel itself does; none throws. Behind it is koffi now; another backend only has to fill this in.
+ */
+export interface Syscalls {
+  /** Enters the namespace that `fd` names, for the calling thread only. */
+  setns(fd: number, type: number): number
+  unshare(flags: number): number
+  mount(source: string, target: string, type: string, flags: number): number
+  unmount(target: string, flags: number): number
+  /** A file that lives in memory only; closed when a program is executed, unless handed to it. */
+  memoryFile(name: string): number
+  /** Closed when a program is executed. */
+  socket(domain: number, type: number, protocol: number): number
+  close(fd: number): number
+  bind(fd: number, address: Uint8Array): number
+  connect(fd: number, address: Uint8Array): number
+  listen(fd: number, backlog: number): number
+  /** The new socket does not block. */
+  accept(fd: number): number
+  shutdown(fd: number, how: number): number
+  setOption(fd: number, level: number, option: number, value: number | Uint8Array): number
+  getOption(fd: number, level: number, option: number): number
+  localAddress(fd: number): Uint8Array | number
+  remoteAddress(fd: number): Uint8Array | number
+  /** How many octets were taken. */
+  send(fd: number, data: Uint8Array, flags: number, to?: Uint8Array): number
+  /** As `send`, on another thread, for what blocks in the kernel. */
+  sendAside(fd: number, data: Uint8Array): Promise<number>
+  /** Everything in it is the caller's own copy. */
+  receive(fd: number, flags: number): Received | number
+  /** Calls back whenever the descriptor is ready, until stopped. One watch for each descriptor. */
+  watch(fd: number, callback: () => void): Watch
+}
+
+export interface Received {
+  readonly data: Uint8Array
+  /** The sender's socket address. */
+  readonly from: Uint8Array
+  /** Control messages; see `controlMessages`. */
+  readonly control: Uint8Array
+  /** Whether the data was longer than what there was room for. */
+  readonly truncated: boolean
+}
+
+export interface Watch {
+  /** Which readiness to call back for; neither lets the process end. */
+  want(events: { readonly readable: boolean; readonly writable: boolean }): void
+  /** Must come before the descriptor is closed. */
+  stop(): void
+}
+
+export const MSG_DONTWAIT = 0x40
+export const MSG_NOSIGNAL = 0x4000
