@@ -159,7 +159,7 @@ describe('an allocator', () => {
   test('never releases an address that was written over by somebody else', async () => {
     const { ipam, store } = await setUp()
     await ipam.allocate(owner('a'))
-    const taken = await store.put('addresses/10.1.2.2', '{"network":"x","containerId":"y","ifName":"z"}')
+    const taken = await store.put('addresses/10.1.2.2', 'x/y/z')
     await ipam.release(owner('a'))
     expect(await store.get('addresses/10.1.2.2')).toEqual(taken)
     expect(await ipam.get(owner('a'))).toBeUndefined()

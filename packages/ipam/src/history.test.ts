@@ -150,10 +150,10 @@ async function checkStore(store: Store): Promise<void> {
     return record.addresses.map(({ address }): [Ip, string] => [addressOf(address), entry.key])
   })
   expect(new Set(owned.map(([ip]) => ip)).size).toBe(owned.length)
-  const held = addresses.map(({ key, value }): [string, string] => {
-    const { network, containerId, ifName } = JSON.parse(value) as Owner
-    return [key.slice('addresses/'.length), `owners/${network}/${containerId}/${ifName}`]
-  })
+  const held = addresses.map(({ key, value }): [string, string] => [
+    key.slice('addresses/'.length),
+    `owners/${value}`,
+  ])
   expect([...held].sort()).toEqual([...owned].sort())
 }
 

@@ -138,7 +138,7 @@ export class StoreAllocator implements Allocator {
     const record = { addresses: candidates.map(allocatedAddress), allocatedAt: this.#clock.now() }
     const ownerKey = this.#owners.key(nameOf(owner))
     const addressKeys = candidates.map(({ ip }) => addressPrefix + ip)
-    const holder = JSON.stringify(owner)
+    const holder = nameOf(owner)
     const read = [ownerKey, ...addressKeys].map((key): Operation => ({ type: 'get', key }))
     let takenAt: readonly (number | undefined)[] = []
     let keptAt: number | undefined
@@ -280,11 +280,8 @@ function inUse(candidate: Candidate | undefined, holder: Entry): IpamError {
 
 /** Who holds an address, for a message; the key alone when the value says nothing. */
 function holderOf({ key, value }: Entry): string {
-  try {
-    return describeOwner(parseOwner(JSON.parse(value)))
-  } catch {
-    return `whoever wrote ${key}`
-  }
+  const owner = ownerOf(value)
+  return nameOf(owner) === value ? describeOwner(owner) : `whoever wrote ${key}`
 }
 
 function conflict(allocation: Allocation, wanted: string): IpamError {
