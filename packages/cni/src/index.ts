@@ -26,6 +26,7 @@ export type { Intent } from './intent.ts'
 export { type IpamResource, ipamResource } from './ipam-resource.ts'
 export type { Json, JsonObject } from './json.ts'
 export { linkName } from './link-name.ts'
+export { mergeResults } from './merge-results.ts'
 export { type NetworkListOptions, parseNetworkList } from './network-list.ts'
 export { parseConfig, refuseKeys } from './parse-config.ts'
 export {
@@ -49,7 +50,7 @@ export type {
   StatusRequest,
 } from './request.ts'
 export type { AddResult, ResultDns, ResultInterface, ResultIp, ResultRoute } from './result.ts'
-export { findSandbox, openSandbox } from './sandbox.ts'
+export { findSandbox, inSandbox, inSandboxIfAny, onNode, openSandbox } from './sandbox.ts'
 export { codeOf, onceApplied, toCniError } from './to-cni-error.ts'
 export type { TraceContext } from './trace-context.ts'
 export { type CniVersion, cniVersions, isAtLeast, isCniVersion, newestCniVersion } from './version.ts'

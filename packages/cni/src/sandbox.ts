@@ -1,4 +1,4 @@
-import type { Kernel, Netns } from '@podfabric/kernel'
+import type { Kernel, Namespace, Netns } from '@podfabric/kernel'
 import { CniError } from './error.ts'
 import { codeOf } from './to-cni-error.ts'
 
@@ -39,4 +39,42 @@ export async function findSandbox(kernel: Kernel, path: string | undefined): Pro
   if (netns.id !== kernel.netns.host.id) return netns
   await netns[Symbol.asyncDispose]()
   return undefined
+}
+
+/** Works in the namespace that CNI_NETNS names, and lets go of it. Throws as `openSandbox`. */
+export async function inSandbox<T>(
+  kernel: Kernel,
+  path: string,
+  work: (sandbox: Namespace, netns: Netns) => Promise<T>,
+): Promise<T> {
+  return within(kernel, await openSandbox(kernel, path), work)
+}
+
+/** As `inSandbox`; without the namespace nothing is done, and the answer is undefined. */
+export async function inSandboxIfAny<T>(
+  kernel: Kernel,
+  path: string | undefined,
+  work: (sandbox: Namespace, netns: Netns) => Promise<T>,
+): Promise<T | undefined> {
+  const netns = await findSandbox(kernel, path)
+  return netns && within(kernel, netns, work)
+}
+
+/** Works in the node's own namespace. */
+export async function onNode<T>(kernel: Kernel, work: (node: Namespace) => Promise<T>): Promise<T> {
+  return within(kernel, kernel.netns.host, work)
+}
+
+async function within<T>(
+  kernel: Kernel,
+  netns: Netns,
+  work: (namespace: Namespace, netns: Netns) => Promise<T>,
+): Promise<T> {
+  const namespace = kernel.in(netns)
+  try {
+    return await work(namespace, netns)
+  } finally {
+    await namespace[Symbol.asyncDispose]()
+    await netns[Symbol.asyncDispose]()
+  }
 }

@@ -1,1 +1,1 @@
-export {}
+export { default, loopback } from './loopback.ts'
