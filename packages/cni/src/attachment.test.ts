@@ -39,7 +39,7 @@ function world(store: Store = memoryStore({ clock: manualClock() })) {
         },
       }
     })
-  const attachments = attachmentsOf({ store, node: { name: 'node-1' }, log })
+  const attachments = attachmentsOf({ type: 'test', store, node: { name: 'node-1' }, log })
   const options = {
     exists: async ({ containerId }: { containerId: string }) => things.has(`veth of ${containerId}`) && alive,
     signal: new AbortController().signal,
@@ -57,7 +57,7 @@ function world(store: Store = memoryStore({ clock: manualClock() })) {
     kill: () => {
       alive = false
     },
-    records: async () => (await store.list('attachments/node-1/')).entries.length,
+    records: async () => (await store.list('attachments/test/node-1/')).entries.length,
   }
 }
 
@@ -117,9 +117,9 @@ describe('an attachment', () => {
     ]
     await attachments.add(id, watching, { ...options, facts: { bridge: 'cni7' } })
     expect(seen).toEqual([1])
-    const { entries } = await store.list('attachments/node-1/')
+    const { entries } = await store.list('attachments/test/node-1/')
     expect(entries.map(({ key, value }) => [key, JSON.parse(value)])).toEqual([
-      ['attachments/node-1/c1/eth0', { ...id, facts: { bridge: 'cni7' } }],
+      ['attachments/test/node-1/c1/eth0', { ...id, facts: { bridge: 'cni7' } }],
     ])
   })
 
@@ -220,7 +220,7 @@ describe('an attachment', () => {
   it('is found by its name when its record is damaged', async () => {
     const { attachments, resources, options, things, store, logged, records } = world()
     await attachments.add(id, resources, options)
-    await store.put('attachments/node-1/c1/eth0', '{"half')
+    await store.put('attachments/test/node-1/c1/eth0', '{"half')
     await attachments.gc([], resources)
     expect(things.size).toBe(0)
     expect(await records()).toBe(0)
@@ -232,6 +232,7 @@ describe('an attachment', () => {
     let shared = 0
     const rests: number[] = []
     const attachments = attachmentsOf({
+      type: 'test',
       store,
       node: { name: 'node-1' },
       log: keptLog().log,
@@ -260,7 +261,7 @@ describe('an attachment', () => {
     const store = memoryStore({ clock: manualClock() })
     const { attachments, resources, options } = world(store)
     await attachments.add(id, resources, options)
-    const other = attachmentsOf({ store, node: { name: 'node-2' }, log: keptLog().log })
+    const other = attachmentsOf({ type: 'test', store, node: { name: 'node-2' }, log: keptLog().log })
     await other.gc([], resources)
     expect(await attachments.list()).toEqual([id])
   })

@@ -23,7 +23,9 @@ export interface Resource {
 }
 
 export interface AttachmentsOptions {
-  /** The network's own, as `PluginContext.store`. Intents are kept under `attachments/<node>/`. */
+  /** The plugin's type: several plugins of one network list have the same attachments, each with resources of its own. */
+  readonly type: string
+  /** The network's own, as `PluginContext.store`. Intents are kept under `attachments/<type>/<node>/`. */
   readonly store: Store
   readonly node: { readonly name: string }
   readonly log: Log
@@ -71,8 +73,8 @@ export interface Attachments {
   list(): Promise<readonly Intent[]>
 }
 
-export function attachmentsOf({ store, node, log, idle }: AttachmentsOptions): Attachments {
-  const intents = intentsOf(store, node.name)
+export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptions): Attachments {
+  const intents = intentsOf(store, type, node.name)
   // A new intent is either seen by whoever finds nothing left, or waits until the shared things are gone.
   const turn = new KeyedMutex()
 

@@ -17,9 +17,9 @@ export interface Intent extends AttachmentId {
   readonly facts?: JsonObject
 }
 
-/** The intents of one node, one under each attachment's name. */
-export function intentsOf(store: Store, node: string): Records<Intent> {
-  return recordsIn(store, `attachments/${encodeURIComponent(node)}/`, {
+/** The intents of one plugin on one node, one under each attachment's name. */
+export function intentsOf(store: Store, type: string, node: string): Records<Intent> {
+  return recordsIn(store, `attachments/${encodeURIComponent(type)}/${encodeURIComponent(node)}/`, {
     parse: parseIntent,
     format: (intent) => JSON.stringify(intent),
   })

@@ -16,7 +16,8 @@ export interface IpamResource extends Resource {
  * DEL, also for a GC's request, which names no attachment: the intent does. Without `prevResult` there is nothing to verify.
  */
 export function ipamResource(
-  delegate: Delegate,
+  /** Asked for when it is needed: where there is no such plugin, only what needs it fails. */
+  delegate: () => Delegate,
   request: Request & { readonly prevResult?: AddResult; readonly args?: AttachmentRequest['args'] },
   { containerId, ifName, netns }: Intent,
 ): IpamResource {
@@ -30,15 +31,15 @@ export function ipamResource(
       return given
     },
     async ensure() {
-      given = await delegate.add({ ...attachment, netns: netns ?? '', ...(prevResult && { prevResult }) })
+      given = await delegate().add({ ...attachment, netns: netns ?? '', ...(prevResult && { prevResult }) })
       if (given.ips.length > 0) return
       throw new CniError('CNI_INVALID_NETWORK_CONFIG', 'ipam gave no address')
     },
     async verify() {
-      if (prevResult !== undefined) await delegate.check({ ...attachment, netns: netns ?? '', prevResult })
+      if (prevResult !== undefined) await delegate().check({ ...attachment, netns: netns ?? '', prevResult })
     },
     async remove() {
-      await delegate.del({
+      await delegate().del({
         ...attachment,
         ...(netns !== undefined && { netns }),
         ...(prevResult && { prevResult }),

@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-export {}
+import { run } from '@podfabric/agent/exec'
+import factory from './index.ts'
+
+await run(factory)

@@ -1,1 +1,2 @@
-export {}
+export { bridge, default } from './bridge.ts'
+export { type BridgeConfig, parseBridgeConfig } from './config.ts'

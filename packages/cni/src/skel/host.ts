@@ -1,5 +1,5 @@
-import { CniError } from '../error.ts'
 import type { PluginConfig } from '../config.ts'
+import { CniError } from '../error.ts'
 import type { Plugin, PluginContext, PluginFactory } from '../plugin.ts'
 import type { CniVersion } from '../version.ts'
 

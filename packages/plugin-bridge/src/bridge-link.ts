@@ -1,0 +1,117 @@
+import {
+  CniError,
+  codeOf,
+  type IfAddress,
+  type Kernel,
+  type Namespace,
+  onNode,
+  type Resource,
+  type ResultInterface,
+} from '@podfabric/cni'
+import { ownedAlias } from '@podfabric/kernel'
+import { prefixFamily, randomMac } from '@podfabric/netaddr'
+import type { BridgeConfig } from './config.ts'
+
+export interface BridgeResource extends Resource {
+  /** As the result tells it; whole once it was ensured. */
+  readonly interface: ResultInterface
+}
+
+/** The bridge, with the gateway's addresses where it is the gateway. One that is there already, and not ours, is used as it is. */
+export function bridgeLink(
+  { kernel, random }: { readonly kernel: Kernel; readonly random: () => number },
+  network: string,
+  { bridge: name, mtu, isGateway }: BridgeConfig,
+  addresses: () => readonly IfAddress[],
+): BridgeResource {
+  let described: ResultInterface | undefined
+  return {
+    name: `bridge ${name}`,
+    get interface() {
+      return described ?? { name }
+    },
+    ensure: () =>
+      onNode(kernel, async (node) => {
+        // A MAC address of its own: without, it changes with the bridge's ports, and every neighbor's table is wrong for a while.
+        const wishes = {
+          kind: 'bridge',
+          name,
+          mac: randomMac(random),
+          ...(mtu !== undefined && { mtu }),
+        } as const
+        try {
+          await node.links.add({ ...wishes, up: true, alias: bridgeAlias(network) })
+        } catch (error) {
+          if (codeOf(error) !== 'EEXIST') throw error
+          const { kind, up } = await node.links.get(name)
+          if (kind !== 'bridge') {
+            throw new CniError(
+              'CNI_INVALID_NETWORK_CONFIG',
+              `bridge: the link ${name} is a ${kind}, not a bridge`,
+            )
+          }
+          if (!up) await node.links.set(name, { up: true })
+        }
+        const { mac, mtu: octets } = await node.links.get(name)
+        described = { name, mac, mtu: octets }
+        if (!isGateway) return
+        for (const address of addresses()) await addAddress(node, name, address)
+        for (const family of families(addresses())) await forward(node, family)
+      }),
+    verify: () =>
+      onNode(kernel, async (node) => {
+        const { kind, up } = await node.links.get(name)
+        if (kind !== 'bridge') throw new CniError('CNI_CHECK_FAILED', `it is a ${kind}`)
+        if (!up) throw new CniError('CNI_CHECK_FAILED', 'it is down')
+        if (!isGateway) return
+        const rows = await node.addresses.list()
+        const missing = addresses().find(
+          (address) => !rows.some((row) => row.link === name && row.address === address),
+        )
+        if (missing !== undefined) throw new CniError('CNI_CHECK_FAILED', `it has no address ${missing}`)
+        for (const family of families(addresses())) {
+          if ((await node.sysctl.get(forwarding[family])) !== '1') {
+            throw new CniError('CNI_CHECK_FAILED', `${forwarding[family]} is not 1`)
+          }
+        }
+      }),
+    // It goes with the network's last container.
+    remove: async () => undefined,
+  }
+}
+
+/** Takes the bridge away if it is this network's, and nobody has put a port of their own into it. */
+export async function removeBridge(kernel: Kernel, network: string): Promise<void> {
+  await onNode(kernel, async (node) => {
+    const links = await node.links.list()
+    const own = links.filter(({ kind, alias }) => kind === 'bridge' && alias === bridgeAlias(network))
+    for (const { name } of own) {
+      if (links.some(({ port }) => port?.bridge === name)) continue
+      await node.links.delete(name)
+    }
+  })
+}
+
+function bridgeAlias(network: string): string {
+  return ownedAlias(`bridge/${network}`)
+}
+
+async function addAddress(node: Namespace, link: string, address: IfAddress): Promise<void> {
+  try {
+    await node.addresses.add({ link, address, ...(prefixFamily(address) === 6 && { noDad: true }) })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+const forwarding = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const
+
+/** Written only where it is not so: turning it on again resets other settings of IPv6. */
+async function forward(node: Namespace, family: 4 | 6): Promise<void> {
+  const name = forwarding[family]
+  if ((await node.sysctl.get(name)) !== '1') await node.sysctl.set(name, '1')
+}
+
+function families(addresses: readonly IfAddress[]): readonly (4 | 6)[] {
+  return [...new Set(addresses.map(prefixFamily))]
+}

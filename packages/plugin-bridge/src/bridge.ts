@@ -1,0 +1,177 @@
+import {
+  type AddResult,
+  type Attachments,
+  attachmentsOf,
+  CniError,
+  cniVersions,
+  type Intent,
+  inSandbox,
+  ipamResource,
+  mergeResults,
+  type Plugin,
+  type PluginContext,
+  type Request,
+  type Resource,
+  toCniError,
+  together,
+} from '@podfabric/cni'
+import { prefixOf } from '@podfabric/netaddr'
+import { bridgeLink, removeBridge } from './bridge-link.ts'
+import { type BridgeConfig, parseBridgeConfig } from './config.ts'
+import { type ContainerNetwork, containerNetwork } from './container-network.ts'
+import { bridgeAddresses, routesOf, withGateways } from './gateway.ts'
+import { masquerade, removeMasquerade } from './masquerade.ts'
+import { hasInterface, sweepPairs, vethPair } from './veth-pair.ts'
+
+/**
+ * The single-machine network: one bridge, one veth pair for each container, the node as gateway, and the node's address for
+ * what leaves. Nothing is learned from other nodes or told to them.
+ */
+export function bridge(context: PluginContext): Plugin<BridgeConfig> {
+  const { kernel } = context
+  let attachments: Attachments | undefined
+
+  /** A plugin is made for one network, whose name comes with its first request. */
+  const attachmentsFor = ({ source: { name } }: Request): Attachments => {
+    attachments ??= attachmentsOf({
+      ...context,
+      type: 'bridge',
+      idle: async () => {
+        await removeMasquerade(kernel, name)
+        await removeBridge(kernel, name)
+      },
+    })
+    return attachments
+  }
+
+  return {
+    type: 'bridge',
+    versions: cniVersions,
+    capabilities: ['mac', 'ips', 'ipRanges'],
+    example: {
+      cniVersion: '1.0.0',
+      name: 'example',
+      type: 'bridge',
+      isDefaultGateway: true,
+      ipMasq: true,
+      ipam: { type: 'host-local', subnet: '10.88.0.0/16' },
+    },
+    parse: parseBridgeConfig,
+
+    async add(request) {
+      // Refused before anything is recorded: there is nothing to attach to.
+      await inSandbox(kernel, request.netns, async () => undefined)
+      let plan: Plan | undefined
+      await attachmentsFor(request).add(
+        request,
+        (intent) => {
+          plan = planOf(context, request, intent)
+          return plan.resources
+        },
+        { exists: ({ netns, ifName }) => hasInterface(kernel, netns, ifName), signal: request.signal },
+      )
+      if (plan === undefined) throw new TypeError('attaching succeeded without a plan')
+      return mergeResults(request.prevResult, plan.result())
+    },
+
+    async check(request) {
+      const checked = listedFor(request.prevResult, request)
+      await attachmentsFor(request).check(
+        request,
+        (intent) => planOf(context, request, intent, checked).resources,
+      )
+    },
+
+    async del(request) {
+      await attachmentsFor(request).del(request, (intent) => planOf(context, request, intent).resources)
+    },
+
+    async gc(request) {
+      const { validAttachments, source, config } = request
+      const failures: CniError[] = []
+      const attempt = (work: Promise<void>) =>
+        work.catch((error: unknown) => void failures.push(toCniError(error)))
+      await attempt(sweepPairs(kernel, source.name, validAttachments))
+      await attempt(
+        attachmentsFor(request).gc(validAttachments, (intent) => planOf(context, request, intent).resources),
+      )
+      const { ipam } = config
+      if (ipam !== undefined) await attempt((async () => context.delegate(ipam).gc(request))())
+      if (failures.length > 0) throw together(failures, `network ${source.name}`)
+    },
+
+    async status(request) {
+      const { ipam } = request.config
+      if (ipam !== undefined) await context.delegate(ipam).status(request)
+    },
+  }
+}
+
+export default bridge
+
+/** One attachment's resources, and the result once all are there. */
+interface Plan {
+  readonly resources: readonly Resource[]
+  result(): AddResult
+}
+
+type PlannedRequest = Request<BridgeConfig> & {
+  readonly prevResult?: AddResult
+  readonly args?: Readonly<Record<string, string>>
+}
+
+/** `checked` is what to look for instead of what IPAM gives. */
+function planOf(
+  context: PluginContext,
+  request: PlannedRequest,
+  intent: Intent,
+  checked?: ContainerNetwork,
+): Plan {
+  const { kernel } = context
+  const { config, source } = request
+  const { ipam: type } = config
+  const addresses =
+    type === undefined ? undefined : ipamResource(() => context.delegate(type), request, intent)
+  const wanted = (): ContainerNetwork => {
+    if (checked !== undefined) return checked
+    if (addresses === undefined) return { ips: [], routes: [] }
+    const ips = withGateways(addresses.result.ips, config)
+    return { ips, routes: routesOf(addresses.result, ips, config) }
+  }
+  const link = bridgeLink(context, source.name, config, () => bridgeAddresses(wanted().ips))
+  const pair = vethPair(kernel, source.name, intent, config)
+  const subnets = () => [...new Set(wanted().ips.map(({ address }) => prefixOf(address)))]
+  return {
+    resources: [
+      ...(addresses ? [addresses] : []),
+      link,
+      ...(config.ipMasq ? [masquerade(kernel, source.name, config.bridge, subnets)] : []),
+      pair,
+      containerNetwork(kernel, intent, wanted),
+    ],
+    result() {
+      const { ips, routes } = wanted()
+      const dns = config.dns ?? addresses?.result.dns
+      const interfaces = [link.interface, ...pair.interfaces]
+      const inside = interfaces.length - 1
+      return {
+        interfaces,
+        ips: ips.map((each) => ({ ...each, interface: inside })),
+        routes,
+        ...(dns && { dns }),
+      }
+    },
+  }
+}
+
+/** What a result lists for the interface of an attachment. */
+function listedFor(
+  { interfaces, ips, routes }: AddResult,
+  { ifName, netns }: { readonly ifName: string; readonly netns: string },
+): ContainerNetwork {
+  const index = interfaces.findIndex(({ name, sandbox }) => name === ifName && sandbox === netns)
+  if (index < 0) {
+    throw new CniError('CNI_CHECK_FAILED', `prevResult lists no interface ${ifName} in ${netns}`)
+  }
+  return { ips: ips.filter((each) => each.interface === index), routes }
+}
