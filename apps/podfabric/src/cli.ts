@@ -1,16 +1,89 @@
-const help = `podfabric: the Kubernetes pod network on your machine
+import { createWriteStream, readFileSync } from 'node:fs'
+import { isInCluster } from './commands/in-cluster.ts'
+import { exitCodeOf, explain } from './failure.ts'
+import type { Output } from './output.ts'
+import { type Invocation, readCommandLine } from './program.ts'
+import { ask } from './up/client.ts'
+import { stateFolder } from './up/state-folder.ts'
 
-Usage
-  podfabric demo      the network model, shown by packets
-  podfabric --help    this text
-`
+const words = process.argv.slice(2)
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+const output: Output = {
+  line: (text) => void process.stdout.write(`${text}\n`),
+  note: (text) => void process.stderr.write(`${text}\n`),
+}
 
-const [command] = process.argv.slice(2)
-if (command === 'demo') {
-  console.log('podfabric demo: there is nothing to show yet')
-} else if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
-  console.log(help)
-} else {
-  console.error(`podfabric: unknown command "${command}"; see podfabric --help`)
-  process.exitCode = 2
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever read our output has seen enough: `podfabric decode big.pcap | head`.
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const reading = readCommandLine(words, version)
+  if (!('invocation' in reading)) {
+    if (reading.exitCode === 0) output.line(reading.text)
+    else output.note(reading.text)
+    return reading.exitCode
+  }
+  try {
+    return await run(reading.invocation)
+  } catch (error) {
+    for (const line of explain(error)) output.note(`podfabric: ${line}`)
+    return exitCodeOf(error)
+  }
+}
+
+/** Commands are loaded when they are asked for: a decode needs no cluster. */
+async function run(invocation: Invocation): Promise<number> {
+  const { command, args, options } = invocation
+  const [first = ''] = args
+  switch (command) {
+    case 'decode': {
+      const { decode } = await import('./commands/decode.ts')
+      const { json, link, checksums } = options
+      return decode(
+        first,
+        { json: json === true, link: link === true, checksums: checksums !== false },
+        output,
+      )
+    }
+    case 'demo': {
+      const { demo } = await import('./demo/demo.ts')
+      return demo(options, output)
+    }
+    case 'dns serve': {
+      const { dnsServe } = await import('./commands/dns-serve.ts')
+      return dnsServe(options, output)
+    }
+    case 'up':
+    case 'down': {
+      const { up, down } = await import('./up/up.ts')
+      const context = { words, state: stateFolder(process.env), version, output }
+      return command === 'up' ? up(invocation, context) : down(context)
+    }
+    case 'capture':
+      return captureHere(first)
+    default:
+      if (!isInCluster(command)) throw new TypeError(`${command} has nobody to run it`)
+      return ask(stateFolder(process.env).socket, { words, folder: process.cwd() }, output)
+  }
+}
+
+/** The cluster sends the file; it is written here, where the asker's permissions hold. */
+async function captureHere(file: string): Promise<number> {
+  const stream = file === '-' ? process.stdout : createWriteStream(file)
+  const ended = new AbortController()
+  process.once('SIGINT', () => ended.abort())
+  const { socket } = stateFolder(process.env)
+  const exitCode = await ask(socket, { words, folder: process.cwd() }, output, {
+    onData: (bytes) => void stream.write(bytes),
+    signal: ended.signal,
+  })
+  if (stream !== process.stdout) await new Promise<void>((resolve) => stream.end(() => resolve()))
+  return exitCode
 }

@@ -29,7 +29,8 @@ export interface InCluster {
   readonly signal: AbortSignal
 }
 
-type Run = (lab: Lab, invocation: Invocation, context: InCluster) => Promise<number | undefined | void>
+/** Resolves to an exit code; anything else counts as 0. */
+type Run = (lab: Lab, invocation: Invocation, context: InCluster) => Promise<unknown>
 
 const commands: Readonly<Record<string, Run>> = {
   apply: (lab, { options }, { folder, output }) => applyFiles(lab, options.file as string[], folder, output),
@@ -106,5 +107,6 @@ export function isInCluster(command: string): boolean {
 export async function runInCluster(lab: Lab, invocation: Invocation, context: InCluster): Promise<number> {
   const run = commands[invocation.command]
   if (!run) throw new Failure('usage', `${invocation.command} is not a command of a cluster that is up`)
-  return (await run(lab, invocation, context)) ?? 0
+  const exitCode = await run(lab, invocation, context)
+  return typeof exitCode === 'number' ? exitCode : 0
 }
