@@ -1,4 +1,5 @@
 import {
+  type Address,
   formatCommand,
   KernelError,
   type Link,
@@ -12,6 +13,7 @@ import {
   type RouteQuery,
   type TableDriver,
 } from '@podfabric/kernel'
+import { addressOf, type Ip } from '@podfabric/netaddr'
 import type { HeldNamespace } from './held-namespace.ts'
 import { heldOf } from './held-namespace.ts'
 import { unknownName } from './link-names.ts'
@@ -82,9 +84,9 @@ export class NetworkTables implements TableDriver {
       case 'link.delete':
         return this.#aside(deleteLink(indexOf(operation.name)), label)
       case 'address.add':
-        return send(addAddress(operation.address, indexOf(operation.address.link), 'add'))
+        return this.#addAddress(operation.address, 'add', label)
       case 'address.replace':
-        return send(addAddress(operation.address, indexOf(operation.address.link), 'replace'))
+        return this.#addAddress(operation.address, 'replace', label)
       case 'address.delete':
         return send(deleteAddress(operation.address, indexOf(operation.address.link)))
       case 'route.add':
@@ -143,6 +145,26 @@ export class NetworkTables implements TableDriver {
     if (netns === undefined) this.#socket.request(writer, label)
     else await this.#aside(writer, label)
     if (port !== undefined) this.#socket.request(setPort(index, port), label)
+  }
+
+  #addAddress(row: Address, verb: 'add' | 'replace', label: () => string): Promise<void> | void {
+    this.#socket.request(addAddress(row, this.#indexOf(row.link, label), verb), label)
+    if (row.noDad === true && row.address.includes(':')) return this.#routed(addressOf(row.address))
+  }
+
+  /**
+   * The kernel adds the local route of an IPv6 address a moment later, from a worker; until then packets to it
+   * find no one. Waits for that moment; on a link that is down it does not come, so not for long.
+   */
+  async #routed(destination: Ip): Promise<void> {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      const answer = await this.lookup({ destination }).catch((error: unknown) => {
+        if (error instanceof KernelError) return undefined
+        throw error
+      })
+      if (answer?.type === 'local') return
+      await new Promise((resolve) => setImmediate(resolve))
+    }
   }
 
   /** For what waits in the kernel for all processors: on a socket of its own, from another thread. */

@@ -46,6 +46,7 @@ const RTM_F_CLONED = 0x200
 const RTM_F_LOOKUP_TABLE = 0x1000
 const RTPROT_BOOT = 3
 const MAIN = 254
+const LOCAL = 255
 
 const scopeNumbers = { global: 0, link: 253, host: 254, nowhere: 255 } as const
 const typeNumbers: Readonly<Record<RouteType, number>> = {
@@ -168,12 +169,14 @@ export function readAnswer(
   const { attributes, family, type, table, hop, metrics } = found
   const source = attributes.bytes(RTA_PREFSRC)
   const oif = hop.oif ?? 0
+  // Until the first rule of somebody's own, IPv4 keeps local and main in one trie and calls both main.
+  const isMerged = table === MAIN && (type === 'local' || type === 'broadcast')
   return {
     type,
     link: nameOf(oif),
     ...(hop.gateway === undefined ? {} : { gateway: hop.gateway }),
     ...(source === undefined ? {} : { source: ipOf(source, family === 4 ? 4 : 16) }),
-    table,
+    table: isMerged ? LOCAL : table,
     mtu: metrics?.u32(RTAX_MTU) ?? mtuOf(oif),
   }
 }
@@ -187,7 +190,13 @@ export function lookupRoute(query: RouteQuery, indexOf: IndexOf): NetlinkWriter 
     .u8(bits)
     .u8(source === undefined ? 0 : bits)
     .u8(0)
-  writer.u8(0).u8(0).u8(0).u8(0).u32(RTM_F_LOOKUP_TABLE)
+  // IPv6 tells the table unasked, and refuses the flag.
+  writer
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u8(0)
+    .u32(v6 ? 0 : RTM_F_LOOKUP_TABLE)
   writer.attribute(RTA_DST, ipToBytes(destination))
   if (source !== undefined) writer.attribute(RTA_SRC, ipToBytes(source))
   if (input !== undefined) writer.attributeU32(RTA_IIF, indexOf(input))

@@ -44,10 +44,10 @@ export const addressCases: readonly CaseBody[] = [
       await at.links.add({ kind: 'bridge', name: 'br0' })
       await at.addresses.add({ link: 'br0', address: ifAddress('10.0.0.1/24') })
       await at.addresses.add({ link: 'br0', address: ifAddress('10.0.1.1/24'), scope: 'link' })
-      assert.deepEqual(
-        (await at.addresses.list()).map((row) => row.scope),
-        ['global', 'link'],
-      )
+      assert.deepEqual((await at.addresses.list()).map((row) => [row.address, row.scope]).toSorted(), [
+        ['10.0.0.1/24', 'global'],
+        ['10.0.1.1/24', 'link'],
+      ])
     },
   },
   {

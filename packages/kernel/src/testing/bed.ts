@@ -5,6 +5,7 @@ import type { Kernel } from '../kernel.ts'
 import type { Namespace } from '../namespace.ts'
 import type { Netns } from '../netns.ts'
 import type { Operation } from '../operation.ts'
+import type { EchoOutcome, EchoRequest } from '../sockets.ts'
 import type { Feature, Lab } from './lab.ts'
 
 /** A case before it is bound to a lab. */
@@ -128,4 +129,13 @@ export function bytes(text: string): Uint8Array {
 
 export function textOf(data: Uint8Array | undefined): string {
   return data === undefined ? '' : new TextDecoder().decode(data)
+}
+
+/** An echo with the patience that a link which just came up may need. */
+export function ping(
+  place: Place,
+  destination: string,
+  request: Partial<EchoRequest> = {},
+): Promise<EchoOutcome> {
+  return place.at.sockets.echo({ timeout: 6000, ...request, destination: ip(destination) })
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip } from '@podfabric/netaddr'
-import { bytes, type CaseBody, textOf } from './bed.ts'
+import { bytes, type CaseBody, ping, textOf } from './bed.ts'
 import { bridged, nth } from './topology.ts'
 
 export const bridgeCases: readonly CaseBody[] = [
@@ -9,7 +9,7 @@ export const bridgeCases: readonly CaseBody[] = [
       name: `pods on a bridge reach each other at ${text}, without a hop between`,
       async run(bed) {
         const { pods } = await bridged(bed, 3)
-        const outcome = await nth(pods, 0).at.sockets.echo({ destination: ip(text) })
+        const outcome = await ping(nth(pods, 0), text)
         assert(outcome.kind === 'reply', outcome.kind)
         assert.equal(outcome.ttl, 64)
       },
@@ -31,8 +31,8 @@ export const bridgeCases: readonly CaseBody[] = [
     name: 'a bridge with an address reaches its pods, and they reach it',
     async run(bed) {
       const { node, pods } = await bridged(bed, 1)
-      assert.equal((await node.at.sockets.echo({ destination: ip('10.1.0.1') })).kind, 'reply')
-      assert.equal((await nth(pods, 0).at.sockets.echo({ destination: ip('fd01::fe') })).kind, 'reply')
+      assert.equal((await ping(node, '10.1.0.1')).kind, 'reply')
+      assert.equal((await ping(nth(pods, 0), 'fd01::fe')).kind, 'reply')
     },
   },
   {
@@ -40,9 +40,9 @@ export const bridgeCases: readonly CaseBody[] = [
     async run(bed) {
       const { node, pods } = await bridged(bed, 2)
       for (const name of ['port1', 'port2']) await node.at.links.set(name, { port: { isolated: true } })
-      const first = nth(pods, 0).at
-      assert.equal((await first.sockets.echo({ destination: ip('10.1.0.254') })).kind, 'reply')
-      assert.equal((await first.sockets.echo({ destination: ip('10.1.0.2'), timeout: 300 })).kind, 'timeout')
+      const first = nth(pods, 0)
+      assert.equal((await ping(first, '10.1.0.254')).kind, 'reply')
+      assert.equal((await ping(first, '10.1.0.2', { timeout: 300 })).kind, 'timeout')
     },
   },
   {
@@ -50,7 +50,7 @@ export const bridgeCases: readonly CaseBody[] = [
     async run(bed) {
       const { node, pods } = await bridged(bed, 2)
       await node.at.links.set('br0', { up: false })
-      const outcome = await nth(pods, 0).at.sockets.echo({ destination: ip('10.1.0.2'), timeout: 300 })
+      const outcome = await ping(nth(pods, 0), '10.1.0.2', { timeout: 300 })
       assert.equal(outcome.kind, 'timeout')
     },
   },
@@ -64,7 +64,7 @@ export const bridgeCases: readonly CaseBody[] = [
       await nth(pods, 0).at.neighbors.add({ link: 'eth0', address: destination, mac: target })
       assert.equal((await nth(pods, 0).at.sockets.echo({ destination, timeout: 300 })).kind, 'timeout')
       await node.at.fdb.add({ link: 'port2', mac: target, state: 'static', owner: 'master' })
-      assert.equal((await nth(pods, 0).at.sockets.echo({ destination })).kind, 'reply')
+      assert.equal((await ping(nth(pods, 0), destination)).kind, 'reply')
     },
   },
 ]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { ifAddress, ip, mac, prefix } from '@podfabric/netaddr'
 import type { Change } from '../changes.ts'
 import type { Operation } from '../operation.ts'
-import { type Bed, type CaseBody, must, type Place } from './bed.ts'
+import { type Bed, type CaseBody, must, type Place, ping } from './bed.ts'
 import { bridged, joined, nth } from './topology.ts'
 
 /** Reads changes while `act` happens, until one satisfies `until`. */
@@ -137,7 +137,7 @@ export const changesCases: readonly CaseBody[] = [
         bed,
         node,
         'the learned entry',
-        () => nth(pods, 0).at.sockets.echo({ destination: ip('10.1.0.2') }),
+        () => ping(nth(pods, 0), '10.1.0.2'),
         is('fdb', 'new', (row: { readonly mac: string; readonly link: string }) => {
           return row.mac === address && row.link === 'port1'
         }),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip, mac } from '@podfabric/netaddr'
-import { type CaseBody, refuses } from './bed.ts'
+import { type CaseBody, ping, refuses } from './bed.ts'
 import { bridged, nth } from './topology.ts'
 
 export const fdbCases: readonly CaseBody[] = [
@@ -8,7 +8,7 @@ export const fdbCases: readonly CaseBody[] = [
     name: 'a bridge learns behind which port a sender is',
     async run(bed) {
       const { node, pods } = await bridged(bed, 2)
-      const outcome = await nth(pods, 0).at.sockets.echo({ destination: ip('10.1.0.2') })
+      const outcome = await ping(nth(pods, 0), '10.1.0.2')
       assert.equal(outcome.kind, 'reply')
       for (const i of [1, 2]) {
         const sender = (await nth(pods, i - 1).at.links.get('eth0')).mac

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip, prefix } from '@podfabric/netaddr'
-import { bytes, type CaseBody, refuses, textOf } from './bed.ts'
+import { bytes, type CaseBody, ping, refuses, textOf } from './bed.ts'
 import { routed } from './topology.ts'
 
 const families = [
@@ -31,7 +31,7 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
     name: `a router that forwards ${family.name} takes one from the TTL`,
     async run(bed) {
       const { a } = await routed(bed)
-      const outcome = await a.at.sockets.echo({ destination: family.b })
+      const outcome = await ping(a, family.b)
       assert(outcome.kind === 'reply', outcome.kind)
       assert.deepEqual([outcome.from, outcome.ttl], [family.b, 63])
     },
@@ -40,8 +40,8 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
     name: `a router that does not forward ${family.name} drops without a word, but answers for itself`,
     async run(bed) {
       const { a } = await routed(bed, { forwarding: false })
-      assert.equal((await a.at.sockets.echo({ destination: family.router })).kind, 'reply')
-      const outcome = await a.at.sockets.echo({ destination: family.b, timeout: 200 })
+      assert.equal((await ping(a, family.router)).kind, 'reply')
+      const outcome = await ping(a, family.b, { timeout: 200 })
       assert.deepEqual(outcome, { kind: 'timeout' })
     },
   },
@@ -60,31 +60,33 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
     name: `a TTL of 1 over ${family.name} ends at the router, which says so`,
     async run(bed) {
       const { a } = await routed(bed)
-      const outcome = await a.at.sockets.echo({ destination: family.b, ttl: 1 })
+      const outcome = await ping(a, family.b, { ttl: 1 })
       assert.deepEqual(outcome, { kind: 'time-exceeded', from: family.router })
-      assert.equal((await a.at.sockets.echo({ destination: family.b, ttl: 2 })).kind, 'reply')
+      assert.equal((await ping(a, family.b, { ttl: 2 })).kind, 'reply')
     },
   },
   {
     name: `a ${family.name} packet too big for the next link comes back with its MTU, and the path's MTU is known from then on`,
     async run(bed) {
       const { a } = await routed(bed, { mtu: 1400 })
-      const whole = { destination: family.b, dontFragment: true }
-      const fits = await a.at.sockets.echo({ ...whole, payload: new Uint8Array(1400 - family.overhead) })
+      const fits = await ping(a, family.b, {
+        dontFragment: true,
+        payload: new Uint8Array(1400 - family.overhead),
+      })
       assert.equal(fits.kind, 'reply')
       const payload = new Uint8Array(1400 - family.overhead + 1)
-      const outcome = await a.at.sockets.echo({ ...whole, payload })
+      const outcome = await ping(a, family.b, { dontFragment: true, payload })
       assert.deepEqual(outcome, { kind: 'too-big', from: family.router, mtu: 1400 })
-      await refuses('EMSGSIZE', a.at.sockets.echo({ ...whole, payload }))
+      await refuses('EMSGSIZE', ping(a, family.b, { dontFragment: true, payload }))
       assert.equal((await a.at.routes.lookup({ destination: family.b })).mtu, 1400)
-      assert.equal((await a.at.sockets.echo({ destination: family.b, payload })).kind, 'reply')
+      assert.equal((await ping(a, family.b, { payload })).kind, 'reply')
     },
   },
   {
     name: `a router without an ${family.name} route says that the network is unreachable`,
     async run(bed) {
       const { a } = await routed(bed)
-      const outcome = await a.at.sockets.echo({ destination: family.lost })
+      const outcome = await ping(a, family.lost)
       assert.deepEqual(outcome, { kind: 'unreachable', from: family.router, code: family.codes.noRoute })
     },
   },
@@ -94,7 +96,7 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
       async run(bed) {
         const { router, a } = await routed(bed)
         await router.at.routes.add({ destination: family.lostPrefix, type })
-        const outcome = await a.at.sockets.echo({ destination: family.lost })
+        const outcome = await ping(a, family.lost)
         assert.deepEqual(outcome, { kind: 'unreachable', from: family.router, code: family.codes[type] })
       },
     }),
@@ -104,7 +106,7 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
     async run(bed) {
       const { router, a } = await routed(bed)
       await router.at.routes.add({ destination: family.lostPrefix, type: 'blackhole' })
-      const outcome = await a.at.sockets.echo({ destination: family.lost, timeout: 200 })
+      const outcome = await ping(a, family.lost, { timeout: 200 })
       assert.deepEqual(outcome, { kind: 'timeout' })
     },
   },

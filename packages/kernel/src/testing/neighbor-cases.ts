@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ifAddress, ip, mac } from '@podfabric/netaddr'
-import { type CaseBody, refuses } from './bed.ts'
+import { type CaseBody, ping, refuses } from './bed.ts'
 import { joined } from './topology.ts'
 
 export const neighborCases: readonly CaseBody[] = [
@@ -46,7 +46,7 @@ export const neighborCases: readonly CaseBody[] = [
       name: `sending to ${text} finds out who has it`,
       async run(bed) {
         const { a, b } = await joined(bed)
-        const outcome = await a.at.sockets.echo({ destination: ip(text) })
+        const outcome = await ping(a, text)
         assert.equal(outcome.kind, 'reply')
         const row = (await a.at.neighbors.list()).find((one) => one.address === text)
         assert.equal(row?.mac, (await b.at.links.get('eth0')).mac)
@@ -69,7 +69,7 @@ export const neighborCases: readonly CaseBody[] = [
         await a.at.neighbors.add({ link: 'eth0', address: destination, mac: mac('02:00:00:00:00:99') })
         assert.equal((await a.at.sockets.echo({ destination, timeout: 200 })).kind, 'timeout')
         await a.at.neighbors.replace({ link: 'eth0', address: destination, mac: right })
-        assert.equal((await a.at.sockets.echo({ destination })).kind, 'reply')
+        assert.equal((await ping(a, destination)).kind, 'reply')
       },
     }),
   ),
@@ -89,7 +89,7 @@ export const neighborCases: readonly CaseBody[] = [
     name: 'an IPv6 neighbor that does not answer makes the address unreachable',
     async run(bed) {
       const { a } = await joined(bed)
-      const outcome = await a.at.sockets.echo({ destination: ip('fd01::77'), timeout: 8000 })
+      const outcome = await ping(a, 'fd01::77', { timeout: 8000 })
       assert.deepEqual(outcome, { kind: 'unreachable', from: 'fd01::1', code: 3 })
     },
   },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { ip } from '@podfabric/netaddr'
 import type { NftCommand, NftObject, NftRule } from '../nft.ts'
-import { bytes, type CaseBody, refuses } from './bed.ts'
+import { bytes, type CaseBody, ping, refuses } from './bed.ts'
 import { routed } from './topology.ts'
 
 const add = (object: NftObject): NftCommand => ({ verb: 'add', object })
@@ -100,7 +100,7 @@ export const nftCases: readonly CaseBody[] = [
       await router.at.nft.apply([add(table), add(forward), add(drop)])
       const echo = { destination: ip('10.2.0.1'), timeout: 300 }
       assert.equal((await a.at.sockets.echo(echo)).kind, 'timeout')
-      assert.equal((await a.at.sockets.echo({ destination: ip('fd02::1') })).kind, 'reply')
+      assert.equal((await ping(a, 'fd02::1')).kind, 'reply')
       const rule = (await router.at.nft.list()).find((object) => object.kind === 'rule')
       assert(rule !== undefined)
       await router.at.nft.apply([{ verb: 'delete', object: rule }])

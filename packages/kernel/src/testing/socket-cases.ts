@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip } from '@podfabric/netaddr'
-import { bytes, type CaseBody, dress, must, refuses, textOf } from './bed.ts'
+import { bytes, type CaseBody, dress, must, ping, refuses, textOf } from './bed.ts'
 import { joined } from './topology.ts'
 
 const families = [
@@ -91,7 +91,7 @@ export const socketCases: readonly CaseBody[] = [
       async run(bed) {
         const { a } = await joined(bed)
         const payload = bytes('anybody there')
-        const outcome = await a.at.sockets.echo({ destination: family.b, payload, sequence: 7 })
+        const outcome = await ping(a, family.b, { payload, sequence: 7 })
         assert.deepEqual(outcome, { kind: 'reply', from: family.b, ttl: 64, payload })
       },
     },
@@ -99,7 +99,7 @@ export const socketCases: readonly CaseBody[] = [
       name: `an ${family.name} echo to an own address is answered`,
       async run(bed) {
         const { a } = await joined(bed)
-        assert.equal((await a.at.sockets.echo({ destination: family.a })).kind, 'reply')
+        assert.equal((await ping(a, family.a)).kind, 'reply')
       },
     },
     {
@@ -107,7 +107,7 @@ export const socketCases: readonly CaseBody[] = [
       async run(bed) {
         const { a } = await joined(bed)
         const payload = new Uint8Array(3000).map((_, i) => i * 7)
-        const outcome = await a.at.sockets.echo({ destination: family.b, payload })
+        const outcome = await ping(a, family.b, { payload })
         assert(outcome.kind === 'reply')
         assert.deepEqual(outcome.payload, payload)
         const forbidden = { destination: family.b, payload, dontFragment: true }
@@ -118,7 +118,7 @@ export const socketCases: readonly CaseBody[] = [
       name: `an ${family.name} echo without a route is ENETUNREACH`,
       async run(bed) {
         const { a } = await joined(bed)
-        await refuses('ENETUNREACH', a.at.sockets.echo({ destination: family.foreign }))
+        await refuses('ENETUNREACH', ping(a, family.foreign))
       },
     },
     {
@@ -127,7 +127,7 @@ export const socketCases: readonly CaseBody[] = [
         const { a } = await joined(bed)
         await must(a.at, ...dress('lo', family.name === 'IPv4' ? '10.98.0.1/32' : 'fd98::1/128'))
         const source = family.name === 'IPv4' ? ip('10.98.0.1') : ip('fd98::1')
-        const outcome = await a.at.sockets.echo({ destination: family.b, source, timeout: 200 })
+        const outcome = await ping(a, family.b, { source, timeout: 200 })
         assert.deepEqual(outcome, { kind: 'timeout' })
       },
     },

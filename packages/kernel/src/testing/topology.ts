@@ -36,6 +36,9 @@ export async function routed(
       op: 'link.add',
       link: { kind: 'veth', name: 'to-b', mtu, peer: { name: 'eth0', netns: b.netns, mtu } },
     },
+    // A router asks for neighbors from its link-local address, which has to be usable.
+    { op: 'sysctl.set', name: 'net.ipv6.conf.to-a.accept_dad', value: '0' },
+    { op: 'sysctl.set', name: 'net.ipv6.conf.to-b.accept_dad', value: '0' },
     ...dress('to-a', '10.1.0.254/24', 'fd01::fe/64'),
     ...dress('to-b', '10.2.0.254/24', 'fd02::fe/64'),
   )

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict'
 import { ip, mac, prefix } from '@podfabric/netaddr'
-import { type Bed, bytes, type CaseBody, dress, must, type Node, type Place, route, textOf } from './bed.ts'
+import {
+  type Bed,
+  bytes,
+  type CaseBody,
+  dress,
+  must,
+  type Node,
+  type Place,
+  ping,
+  route,
+  textOf,
+} from './bed.ts'
 import { nth } from './topology.ts'
 
 /** What one node of the overlay has: its pods' subnet 10.244.`n`.0/24, its endpoint's address, its MAC. */
@@ -66,7 +77,7 @@ export const vxlanCases: readonly CaseBody[] = [
     async run(bed) {
       const nodes = await bed.nodes(3)
       for (const text of ['192.168.50.3', 'fd50::3']) {
-        assert.equal((await nth(nodes, 0).at.sockets.echo({ destination: ip(text) })).kind, 'reply')
+        assert.equal((await ping(nth(nodes, 0), text)).kind, 'reply')
       }
     },
   },
@@ -80,7 +91,7 @@ export const vxlanCases: readonly CaseBody[] = [
       const got = await bed.within('the datagram', (signal) => server.receive({ signal }))
       assert.equal(textOf(got.data), 'through the tunnel')
       assert.deepEqual(got.from, client.local)
-      const outcome = await one.at.sockets.echo({ destination: site(2).pod })
+      const outcome = await ping(one, site(2).pod)
       assert(outcome.kind === 'reply')
       assert.equal(outcome.ttl, 62)
     },
@@ -115,7 +126,7 @@ export const vxlanCases: readonly CaseBody[] = [
       await one.at.links.set('eth0', { mtu: 1500 })
       await nth(nodes, 0).at.links.set('veth0', { mtu: 1500 })
       const payload = new Uint8Array(1472)
-      const outcome = await one.at.sockets.echo({ destination: site(2).pod, payload, dontFragment: true })
+      const outcome = await ping(one, site(2).pod, { payload, dontFragment: true })
       assert.deepEqual(outcome, { kind: 'too-big', from: '10.244.1.1', mtu: 1450 })
     },
   },
@@ -147,7 +158,7 @@ export const vxlanCases: readonly CaseBody[] = [
     async run(bed) {
       const { nodes, one } = await overlay(bed)
       await nth(nodes, 0).at.fdb.delete({ link: 'flannel.1', mac: site(2).mac })
-      const outcome = await one.at.sockets.echo({ destination: site(2).pod, timeout: 300 })
+      const outcome = await ping(one, site(2).pod, { timeout: 300 })
       assert.equal(outcome.kind, 'timeout')
     },
   },
@@ -171,7 +182,7 @@ export const vxlanCases: readonly CaseBody[] = [
           },
         )
       }
-      assert.equal((await nth(nodes, 0).at.sockets.echo({ destination: ip('10.5.0.2') })).kind, 'reply')
+      assert.equal((await ping(nth(nodes, 0), '10.5.0.2')).kind, 'reply')
       const far = (await nth(nodes, 1).at.links.get('vx0')).mac
       const row = (await nth(nodes, 0).at.fdb.list()).find((one) => one.mac === far)
       assert.deepEqual([row?.destination, row?.state, row?.owner], ['192.168.50.2', 'dynamic', 'self'])
