@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs'
+import { relative } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
-import { relative } from 'node:path'
 import type { KubeObject } from '@podfabric/kube'
 import { captureFile, type Hop } from '@podfabric/trace'
 import { exitCodes } from '../failure.ts'
@@ -45,19 +45,30 @@ const shipped = (path: string) => fileURLToPath(new URL(`../../${path}`, import.
  * single-machine bridge network, and which plugins conform. Exit code 1 when a sentence did not hold on the pod network.
  */
 export async function demo(options: Readonly<Record<string, unknown>>, output: Output): Promise<number> {
-  const objects = await loadManifests((options.file as string[] | undefined) ?? [shipped('manifests')], output)
+  const objects = await loadManifests(
+    (options.file as string[] | undefined) ?? [shipped('manifests')],
+    output,
+  )
   const folder = process.cwd()
-  const network = (options.network as string | undefined) ?? relative(folder, shipped('networks/flannel.conflist'))
+  const network =
+    (options.network as string | undefined) ?? relative(folder, shipped('networks/flannel.conflist'))
   const choice = await choosePlugins({ network, folder })
-  const bridge = await choosePlugins({ network: relative(folder, shipped('networks/bridge.conflist')), folder })
+  const bridge = await choosePlugins({
+    network: relative(folder, shipped('networks/bridge.conflist')),
+    folder,
+  })
   const seed = Number(options.seed)
   const pcap = String(options.pcap)
 
   output.line(`The Kubernetes network model, by packets, on a simulated kernel (seed ${seed}).`)
   output.line(`Network ${choice.network.name}: ${choice.network.plugins.map(({ type }) => type).join(', ')}.`)
-  const { findings, frames } = await withCapture(pcap, (onHop) => prove(objects, choice, proofs, { seed, output, onHop }))
+  const { findings, frames } = await withCapture(pcap, (onHop) =>
+    prove(objects, choice, proofs, { seed, output, onHop }),
+  )
 
-  output.line(`\nThe same manifests on network ${bridge.network.name}, a bridge on each machine and nothing between them:`)
+  output.line(
+    `\nThe same manifests on network ${bridge.network.name}, a bridge on each machine and nothing between them:`,
+  )
   await prove(objects, bridge, bridgeProofs, { seed, output })
   output.line('  A bridge knows the pods of its own machine only: that is what an overlay is for.')
 

@@ -18,8 +18,12 @@ export const everyPair: Proof = {
         const { result, hops } = await recording(lab, () => from.namespace.sockets.echo({ destination }))
         if (result.kind === 'reply') continue
         const drop = hops.findLast(({ step }) => step === 'drop')
-        const where = drop ? `; dropped on ${drop.node}${drop.link === undefined ? '' : ` at ${drop.link}`}: ${drop.reason}` : ''
-        lost.push(`${podLabel(from)} on ${from.node} does not reach ${podLabel(to)} on ${to.node}: ${result.kind}${where}`)
+        const where = drop
+          ? `; dropped on ${drop.node}${drop.link === undefined ? '' : ` at ${drop.link}`}: ${drop.reason}`
+          : ''
+        lost.push(
+          `${podLabel(from)} on ${from.node} does not reach ${podLabel(to)} on ${to.node}: ${result.kind}${where}`,
+        )
       }
     }
     return holdsWhen(lost.length === 0, [`${sent} pings, ${sent - lost.length} replies`, ...lost.slice(0, 4)])
