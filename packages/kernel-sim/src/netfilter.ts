@@ -8,7 +8,13 @@ import type {
 } from '@podfabric/kernel'
 import type { Ip } from '@podfabric/netaddr'
 import type { PassReason } from '@podfabric/trace'
+import { ConntrackFollower } from './conntrack.ts'
 import type { ConntrackReference } from './conntrack-entry.ts'
+import { isTracking, planHooks } from './hook-plan.ts'
+import { Nat, sideAt } from './nat.ts'
+import { NetfilterView } from './netfilter-view.ts'
+import { type ChainState, runChain } from './nft-chain.ts'
+import { Ruleset } from './nft-ruleset.ts'
 
 // Where a packet path calls in, as in Linux:
 //
@@ -69,7 +75,7 @@ export interface Dropped {
 export interface Rejected {
   readonly verdict: 'reject'
   readonly reason: 'NFT_REJECT'
-  /** `icmp`: port unreachable (type 3 code 3; ICMPv6 type 1 code 4). `tcp reset`: what `resetFor` makes. */
+  /** `icmp`: port unreachable (type 3 code 3; ICMPv6 type 1 code 4). `tcp reset`: what `resetFor` of tcp-reset.ts makes. */
   readonly answer: 'icmp' | 'tcp reset'
   readonly because: Readonly<Record<string, string | number>>
 }
@@ -123,4 +129,120 @@ export function conntrackOver(netfilter: Netfilter): Conntrack {
     list: async (filter) => netfilter.connections(filter),
     delete: async (filter) => netfilter.forget(filter),
   }
+}
+
+export function netfilter(environment: NetfilterEnvironment): Netfilter {
+  return new NamespaceNetfilter(environment)
+}
+
+class NamespaceNetfilter implements Netfilter {
+  readonly #ruleset = new Ruleset()
+  readonly #follower: ConntrackFollower
+  readonly #nat: Nat
+  readonly #view: NetfilterView
+  #plans = { 4: planHooks(this.#ruleset, 4), 6: planHooks(this.#ruleset, 6) }
+  #tracking = { 4: false, 6: false }
+
+  constructor(environment: NetfilterEnvironment) {
+    this.#follower = new ConntrackFollower(environment.clock)
+    this.#nat = new Nat(this.#follower, environment)
+    this.#view = new NetfilterView(environment)
+  }
+
+  active(hook: Hook, family: 4 | 6): boolean {
+    return this.#plans[family][hook] !== undefined
+  }
+
+  tracking(family: 4 | 6): boolean {
+    return this.#tracking[family]
+  }
+
+  hook(packet: NetfilterPacket, hook: Hook, site: HookSite): Decision {
+    const plan = this.#plans[packet.family][hook]
+    if (plan === undefined) return ACCEPTED
+    const view = this.#view
+    if (!view.read(packet.bytes, packet.offset, packet.offset + packet.length, packet.family)) return ACCEPTED
+    view.packet = packet
+    view.input = site.input
+    view.output = site.output
+    let accepted = ACCEPTED
+    for (const stage of plan.stages) {
+      if (stage.kind === 'follow') {
+        this.#follower.follow(view, packet)
+        continue
+      }
+      const decision =
+        stage.kind === 'chain' ? decisionOf(stage.chain, view) : this.#translate(hook, stage.chains)
+      if (decision.verdict !== 'accept') return decision
+      if (decision !== ACCEPTED) accepted = decision
+    }
+    return !plan.confirms || this.#follower.confirm(packet) ? accepted : CLASHED
+  }
+
+  #translate(hook: Hook, chains: readonly ChainState[]): Decision {
+    const view = this.#view
+    const reference = view.packet.connection
+    const connection = reference?.connection
+    if (reference === undefined || connection === undefined) return ACCEPTED
+    const side = sideAt(hook)
+    if (this.#nat.undecided(reference, side)) {
+      view.translation = undefined
+      for (const chain of chains) {
+        const decision = decisionOf(chain, view)
+        if (decision.verdict !== 'accept') return decision
+        if (view.translation !== undefined) break
+      }
+      if (!this.#nat.decide(view, connection, side, view.translation)) return CLASHED
+    }
+    const translation = this.#nat.translate(view, reference, side)
+    return translation === undefined ? ACCEPTED : TRANSLATED[side][translation]
+  }
+
+  apply(commands: readonly NftCommand[]): void {
+    this.#ruleset.apply(commands)
+    this.#plans = { 4: planHooks(this.#ruleset, 4), 6: planHooks(this.#ruleset, 6) }
+    this.#tracking = { 4: isTracking(this.#ruleset, 4), 6: isTracking(this.#ruleset, 6) }
+  }
+
+  list(): readonly NftObject[] {
+    return this.#ruleset.list()
+  }
+
+  connections(filter?: ConntrackFilter): readonly ConntrackEntry[] {
+    return this.#follower.list(filter)
+  }
+
+  forget(filter: ConntrackFilter): number {
+    return this.#follower.delete(filter)
+  }
+}
+
+const ACCEPTED: Accepted = { verdict: 'accept', translation: undefined, changed: false }
+/** No address or port was free for the connection, or another has the same ones meanwhile. */
+const CLASHED: Dropped = { verdict: 'drop', reason: 'NFT_DROP', because: {} }
+const TRANSLATED = {
+  source: translations(false),
+  destination: translations(true),
+}
+
+function translations(changed: boolean): Readonly<Record<NonNullable<Accepted['translation']>, Accepted>> {
+  const accepted = (translation: NonNullable<Accepted['translation']>): Accepted => ({
+    verdict: 'accept',
+    translation,
+    changed,
+  })
+  return {
+    MASQUERADE: accepted('MASQUERADE'),
+    SNAT: accepted('SNAT'),
+    DNAT: accepted('DNAT'),
+    NAT_REPLY: accepted('NAT_REPLY'),
+  }
+}
+
+/** What a base chain decides; a translation that a rule asks for is left in the view. */
+function decisionOf(chain: ChainState, view: NetfilterView): Decision {
+  const terminal = runChain(chain, view)
+  if (terminal.kind === 'drop' || terminal.kind === 'reject') return terminal.decision
+  if (terminal.kind === 'translate') view.translation = terminal.wish
+  return ACCEPTED
 }

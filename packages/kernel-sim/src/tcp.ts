@@ -23,8 +23,9 @@ import { TcpControlBlock, type TcpHost, type TcpPorts } from './tcp-control-bloc
 import { addressSum, octetsOf, type TcpFlow, tcpFlow, tcpFlowBack } from './tcp-flow.ts'
 import { segmentArrives, synchronize } from './tcp-input.ts'
 import { TcpListeners } from './tcp-listeners.ts'
-import { sealTcpSegment, TcpSegment, tcpChecksumHolds, tcpSegment } from './tcp-segment.ts'
-import { sequenceAdd, sequenceBefore } from './tcp-sequence.ts'
+import { refusalOf } from './tcp-reset.ts'
+import { TcpSegment, tcpChecksumHolds } from './tcp-segment.ts'
+import { sequenceBefore } from './tcp-sequence.ts'
 import { TcpSocket } from './tcp-socket.ts'
 import { connectionHash, TcpTable } from './tcp-table.ts'
 
@@ -151,29 +152,9 @@ class Stack implements TcpStack, TcpHost {
     return 'SOCKET'
   }
 
-  /** RST for a segment that belongs to no connection (RFC 9293 section 3.10.7.1). */
   #refuse(bytes: Uint8Array, addresses: number, family: 4 | 6): void {
-    const segment = this.#segment
-    if (segment.has(tcpFlags.rst)) return
-    const acknowledged = segment.has(tcpFlags.ack)
-    const flow = tcpFlowBack(bytes, addresses, family)
-    const reset = tcpSegment(
-      {
-        sourcePort: segment.destinationPort,
-        destinationPort: segment.sourcePort,
-        sequence: acknowledged ? segment.acknowledgment : 0,
-        acknowledgment: acknowledged ? 0 : sequenceAdd(segment.sequence, segment.sequenceLength),
-        flags: acknowledged ? tcpFlags.rst : tcpFlags.rst | tcpFlags.ack,
-        window: 0,
-        maximumSize: -1,
-        windowShift: -1,
-        timestamp: -1,
-        echoedTimestamp: 0,
-      },
-      0,
-    )
-    sealTcpSegment(reset, addressSum(flow.octets, 0, family))
-    this.emit(flow, reset)
+    const answer = refusalOf(this.#segment, bytes, addresses, family)
+    if (answer !== undefined) this.emit(answer.flow, answer.segment)
   }
 
   icmpError(bytes: Uint8Array, offset: number, addresses: number, family: 4 | 6, notice: TcpNotice): void {
