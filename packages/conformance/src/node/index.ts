@@ -1,0 +1,1 @@
+export { linuxWorld } from './linux-world.ts'

@@ -1,0 +1,76 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Kernel, type Namespace, type Operation, systemClock } from '@podfabric/kernel'
+import { type LinuxKernel, linux } from '@podfabric/kernel-linux'
+import { ifAddress } from '@podfabric/netaddr'
+import type { World } from '../harness/world.ts'
+
+/**
+ * Nodes as network namespaces of this machine, joined by a bridge in one more; nothing outside of them is touched. Needs what
+ * `linuxAvailable` of `@podfabric/kernel-linux` asks for. The clock is the machine's, so the seed decides about names only.
+ */
+export async function linuxWorld(): Promise<World> {
+  const directory = mkdtempSync(join(tmpdir(), 'cni-conformance-'))
+  const machine = linux({ directory: join(directory, 'nodes') })
+  const kernels: LinuxKernel[] = []
+
+  const nodes = async (count: number): Promise<readonly Kernel[]> => {
+    const segment = await machine.netns.create('segment')
+    const wire = machine.in(segment)
+    await must(wire, [
+      { op: 'link.add', link: { kind: 'bridge', name: 'segment', up: true } },
+      { op: 'sysctl.set', name: 'net.ipv6.conf.all.disable_ipv6', value: '1' },
+    ])
+    for (let i = 1; i <= count; i++) kernels.push(await joined(machine, wire, directory, i))
+    await wire[Symbol.asyncDispose]()
+    await segment[Symbol.asyncDispose]()
+    return kernels
+  }
+
+  const close = async (): Promise<void> => {
+    const errors: unknown[] = []
+    const clear = async (kernel: LinuxKernel) => {
+      for (const { name } of await kernel.netns.list()) {
+        await kernel.netns.delete(name).catch((error: unknown) => errors.push(error))
+      }
+      await kernel[Symbol.asyncDispose]()
+    }
+    for (const kernel of kernels) await clear(kernel)
+    await clear(machine)
+    rmSync(directory, { recursive: true, force: true })
+    if (errors.length > 0) throw new AggregateError(errors, 'namespaces are left over')
+  }
+
+  const nothing: Disposable = { [Symbol.dispose]: () => undefined }
+  return { clock: systemClock, nodes, hold: () => nothing, close }
+}
+
+async function joined(
+  machine: LinuxKernel,
+  wire: Namespace,
+  directory: string,
+  number: number,
+): Promise<LinuxKernel> {
+  const name = `node${number}`
+  const netns = await machine.netns.create(name)
+  const kernel = linux({ host: netns.path, directory: join(directory, name) })
+  const peer = { name: 'eth0', netns }
+  await must(wire, [{ op: 'link.add', link: { kind: 'veth', name, bridge: 'segment', up: true, peer } }])
+  const node = kernel.in(kernel.netns.host)
+  await must(node, [
+    { op: 'sysctl.set', name: 'net.ipv4.ip_forward', value: '0' },
+    { op: 'sysctl.set', name: 'net.ipv6.conf.all.forwarding', value: '0' },
+    { op: 'link.set', name: 'lo', change: { up: true } },
+    { op: 'link.set', name: 'eth0', change: { up: true } },
+    { op: 'address.add', address: { link: 'eth0', address: ifAddress(`192.168.50.${number}/24`) } },
+    { op: 'address.add', address: { link: 'eth0', address: ifAddress(`fd50::${number}/64`), noDad: true } },
+  ])
+  await node[Symbol.asyncDispose]()
+  await netns[Symbol.asyncDispose]()
+  return kernel
+}
+
+async function must(namespace: Namespace, operations: readonly Operation[]): Promise<void> {
+  for (const outcome of await namespace.apply(operations)) if (!outcome.ok) throw outcome.error
+}
