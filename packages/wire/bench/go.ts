@@ -1,7 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { runGo } from '../../netaddr/bench/go.ts'
 import type { Measured } from '../../netaddr/bench/ratio.ts'
 
 const PROGRAM = `package main
@@ -91,36 +88,9 @@ func main() {
 
 export type GoOperation = 'checksum' | 'decode' | 'newpacket' | 'serialize'
 
-/**
- * What Go with gopacket takes for the same work, or the reason why it was not measured. Needs Debian's golang-go and
- * golang-github-google-gopacket-dev.
- */
+/** What Go with gopacket takes for the same work, or the reason why it was not measured. */
 export function measureGo(frameHex: string): ((name: string, operation: GoOperation) => Measured[]) | string {
-  const folder = mkdtempSync(join(tmpdir(), 'go-'))
-  try {
-    const source = join(folder, 'main.go')
-    writeFileSync(source, PROGRAM)
-    const env = {
-      ...process.env,
-      GO111MODULE: 'off',
-      GOPATH: '/usr/share/gocode',
-      GOCACHE: join(folder, 'cache'),
-    }
-    execFileSync('go', ['build', '-o', join(folder, 'main'), source], {
-      env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const output = execFileSync(join(folder, 'main'), [frameHex], { encoding: 'utf8' })
-    const times = new Map(
-      output
-        .trim()
-        .split('\n')
-        .map((line) => line.split('\t') as [string, string]),
-    )
-    return (name, operation) => [{ name, nanoseconds: Number(times.get(operation)) }]
-  } catch (error) {
-    return `Go was not measured: ${String(error).split('\n')[0]}`
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const times = runGo(PROGRAM, [frameHex])
+  if (typeof times === 'string') return times
+  return (name, operation) => [{ name, nanoseconds: times.get(operation) ?? Number.NaN }]
 }
