@@ -4,10 +4,16 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { attachmentsOf, type Resource, type ResourceList } from './attachment.ts'
 import { CniError } from './error.ts'
+import type { Intent } from './intent.ts'
 import { keptLog } from './testing/index.ts'
 
 const id = { containerId: 'c1', ifName: 'eth0', netns: '/run/netns/c1' }
 const names = ['address', 'veth', 'routes'] as const
+
+const planned = (resources: ResourceList) => (intent: Intent) => ({
+  resources: resources(intent),
+  result: () => ({ interfaces: [], ips: [], routes: [] }),
+})
 
 /** A world of named things, resources that make them, and a switch for each thing that can go wrong. */
 function world(store: Store = memoryStore({ clock: manualClock() })) {
@@ -64,7 +70,7 @@ function world(store: Store = memoryStore({ clock: manualClock() })) {
 describe('an attachment', () => {
   it('ensures in order, verifies, and removes in reverse, the same list for all verbs', async () => {
     const { attachments, resources, options, steps, things, records } = world()
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     await attachments.check(id, resources)
     expect(await records()).toBe(1)
     await attachments.del(id, resources)
@@ -82,7 +88,9 @@ describe('an attachment', () => {
     for (const name of names) {
       const { attachments, resources, options, failing, things, records } = world()
       failing.add(`ensure ${name}`)
-      await expect(attachments.add(id, resources, options)).rejects.toThrow(`${name}: ensure ${name} failed`)
+      await expect(attachments.add(id, planned(resources), options)).rejects.toThrow(
+        `${name}: ensure ${name} failed`,
+      )
       expect([...things]).toEqual([])
       expect(await records()).toBe(0)
     }
@@ -91,7 +99,9 @@ describe('an attachment', () => {
   it('tells the first error first, goes on removing, and keeps the record of what it could not remove', async () => {
     const { attachments, resources, options, failing, things, records } = world()
     failing.add('ensure routes').add('remove veth')
-    const error = await attachments.add(id, resources, options).catch((reason: unknown) => reason as CniError)
+    const error = await attachments
+      .add(id, planned(resources), options)
+      .catch((reason: unknown) => reason as CniError)
     expect(error).toMatchObject({
       code: 'CNI_INTERNAL',
       message: 'routes: ensure routes failed',
@@ -115,7 +125,7 @@ describe('an attachment', () => {
         remove: async () => {},
       },
     ]
-    await attachments.add(id, watching, { ...options, facts: { bridge: 'cni7' } })
+    await attachments.add(id, planned(watching), { ...options, facts: { bridge: 'cni7' } })
     expect(seen).toEqual([1])
     const { entries } = await store.list('attachments/test/node-1/')
     expect(entries.map(({ key, value }) => [key, JSON.parse(value)])).toEqual([
@@ -133,14 +143,14 @@ describe('an attachment', () => {
         remove: async () => {},
       },
     ]
-    await expect(attachments.add(id, failing, options)).rejects.toMatchObject({ number: 100 })
+    await expect(attachments.add(id, planned(failing), options)).rejects.toMatchObject({ number: 100 })
   })
 
   it('refuses a second ADD of what is alive, and changes nothing', async () => {
     const { attachments, resources, options, steps } = world()
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     const before = steps.length
-    await expect(attachments.add(id, resources, options)).rejects.toMatchObject({
+    await expect(attachments.add(id, planned(resources), options)).rejects.toMatchObject({
       code: 'CNI_INTERFACE_EXISTS',
     })
     expect(steps).toHaveLength(before)
@@ -149,10 +159,10 @@ describe('an attachment', () => {
 
   it('removes what a killed ADD left before it begins anew', async () => {
     const { attachments, resources, options, steps, kill, things } = world()
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     kill()
     steps.length = 0
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     expect(steps).toEqual([
       'remove routes',
       'remove veth',
@@ -176,7 +186,7 @@ describe('an attachment', () => {
         },
       }))
     await expect(
-      attachments.add(id, stopping, { ...options, signal: controller.signal }),
+      attachments.add(id, planned(stopping), { ...options, signal: controller.signal }),
     ).rejects.toMatchObject({ code: 'CNI_TRY_AGAIN_LATER' })
     expect(things.size).toBe(0)
     expect(await records()).toBe(0)
@@ -185,7 +195,7 @@ describe('an attachment', () => {
   it('is checked whole: every fault is told', async () => {
     const { attachments, resources, options, things } = world()
     await expect(attachments.check(id, resources)).rejects.toMatchObject({ code: 'CNI_CHECK_FAILED' })
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     things.clear()
     await expect(attachments.check(id, resources)).rejects.toMatchObject({
       code: 'CNI_CHECK_FAILED',
@@ -196,7 +206,7 @@ describe('an attachment', () => {
   it('may be detached any number of times, also when it never was', async () => {
     const { attachments, resources, options, records } = world()
     await attachments.del(id, resources)
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     await attachments.del(id, resources)
     await attachments.del({ containerId: 'c1', ifName: 'eth0' }, resources)
     expect(await records()).toBe(0)
@@ -205,10 +215,10 @@ describe('an attachment', () => {
   it('is collected unless it is valid, and one that cannot be removed stops no other', async () => {
     const { attachments, resources, options, things, failing, records } = world()
     for (const containerId of ['c1', 'c2', 'c3'])
-      await attachments.add({ ...id, containerId }, resources, options)
+      await attachments.add({ ...id, containerId }, planned(resources), options)
     await attachments.gc([{ containerId: 'c2', ifName: 'eth0' }], resources)
     expect([...things].every((thing) => thing.endsWith('c2'))).toBe(true)
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     failing.add('remove veth')
     await expect(attachments.gc([], resources)).rejects.toMatchObject({ code: 'CNI_INTERNAL' })
     expect(await records()).toBe(2)
@@ -219,7 +229,7 @@ describe('an attachment', () => {
 
   it('is found by its name when its record is damaged', async () => {
     const { attachments, resources, options, things, store, logged, records } = world()
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     await store.put('attachments/test/node-1/c1/eth0', '{"half')
     await attachments.gc([], resources)
     expect(things.size).toBe(0)
@@ -246,12 +256,12 @@ describe('an attachment', () => {
       ...resources(intent),
     ]
     const second = { ...id, containerId: 'c2' }
-    await attachments.add(id, sharing, options)
-    await attachments.add(second, sharing, options)
+    await attachments.add(id, planned(sharing), options)
+    await attachments.add(second, planned(sharing), options)
     await attachments.del(id, sharing)
     expect(rests).toEqual([])
     // Whoever comes first, the one that begins finds what is shared.
-    await Promise.all([attachments.del(second, sharing), attachments.add(id, sharing, options)])
+    await Promise.all([attachments.del(second, sharing), attachments.add(id, planned(sharing), options)])
     expect(shared).toBeGreaterThan(0)
     await attachments.gc([], sharing)
     expect(shared).toBe(0)
@@ -260,7 +270,7 @@ describe('an attachment', () => {
   it('leaves other nodes of the network alone', async () => {
     const store = memoryStore({ clock: manualClock() })
     const { attachments, resources, options } = world(store)
-    await attachments.add(id, resources, options)
+    await attachments.add(id, planned(resources), options)
     const other = attachmentsOf({ type: 'test', store, node: { name: 'node-2' }, log: keptLog().log })
     await other.gc([], resources)
     expect(await attachments.list()).toEqual([id])
@@ -277,7 +287,7 @@ describe('an attachment', () => {
             ensure: () => (count++ === killedAt ? new Promise<never>(() => {}) : resource.ensure()),
           }))
         await Promise.race([
-          attachments.add(id, mortal, options),
+          attachments.add(id, planned(mortal), options),
           new Promise((resolve) => setImmediate(resolve)),
         ])
         await (verb === 'del' ? attachments.del(id, resources) : attachments.gc([], resources))

@@ -5,6 +5,7 @@ import { KeyedMutex } from './locks.ts'
 import type { Log } from './plugin.ts'
 import type { Found } from './records.ts'
 import type { AttachmentId } from './request.ts'
+import type { AddResult } from './result.ts'
 import { onceApplied, toCniError } from './to-cni-error.ts'
 
 /**
@@ -52,17 +53,23 @@ export interface AddOptions {
 /** An attachment's resources, in the order in which they come to be. */
 export type ResourceList = (intent: Intent) => readonly Resource[]
 
+/** The same for ADD, which also wants a result once all of them are there. */
+export interface AttachmentPlan {
+  readonly resources: readonly Resource[]
+  result(): AddResult
+}
+
 /**
  * The attachments of one network on one node. Each is a list of resources, and the same list serves all verbs.
  * Calls for one attachment must not overlap (SPEC 1.1.0, section 3, "Lifecycle & Ordering"); others may.
  */
 export interface Attachments {
   /**
-   * Records the intent, then ensures each resource in order. When one fails, it and those before it are removed in reverse and
+   * Records the intent, then ensures each resource in order, and gives the plan's result. When one fails, it and those before it are removed in reverse and
    * the record with them; the first error is thrown, with what could not be removed in its details (the record stays then).
    * Leftovers of an ADD that was killed are removed first.
    */
-  add(attachment: Intent, resources: ResourceList, options: AddOptions): Promise<void>
+  add(attachment: Intent, plan: (intent: Intent) => AttachmentPlan, options: AddOptions): Promise<AddResult>
   /** Verifies every resource. Throws CNI_CHECK_FAILED with all that is wrong. */
   check(attachment: Intent, resources: ResourceList): Promise<void>
   /** Removes every resource in reverse, then the record. Goes on past failures and throws them as one. */
@@ -111,7 +118,7 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
   }
 
   return {
-    async add(attachment, resources, { facts, exists, signal }) {
+    async add(attachment, plan, { facts, exists, signal }) {
       const intent: Intent = { ...identity(attachment), ...(facts && { facts }) }
       const before = await recorded(intent)
       if ((await exists(intent)) || (before.intent && (await exists(before.intent)))) {
@@ -119,7 +126,7 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       }
       if (before.intent) {
         log.info('removing what an earlier ADD left', { ...identity(before.intent) })
-        const failures = await removeAll(resources(before.intent))
+        const failures = await removeAll(plan(before.intent).resources)
         if (failures.length > 0)
           throw together(failures, `removing what an earlier ADD of ${describe(intent)} left`)
       }
@@ -127,12 +134,14 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       await turn.run('', () => intents.put(intentName(intent), intent, { ifRevision: before.revision }))
       const begun: Resource[] = []
       try {
-        for (const resource of resources(intent)) {
+        const { resources, result } = plan(intent)
+        for (const resource of resources) {
           signal.throwIfAborted()
           begun.push(resource)
           await resource.ensure()
         }
         signal.throwIfAborted()
+        return result()
       } catch (error) {
         throw await undone(error, signal, begun, intent, () => forget(intent))
       }

@@ -4,6 +4,7 @@ export type { Store } from '@podfabric/store'
 export { formatArgs, parseArgs } from './args.ts'
 export {
   type AddOptions,
+  type AttachmentPlan,
   type Attachments,
   type AttachmentsOptions,
   attachmentsOf,
@@ -50,7 +51,7 @@ export type {
   StatusRequest,
 } from './request.ts'
 export type { AddResult, ResultDns, ResultInterface, ResultIp, ResultRoute } from './result.ts'
-export { findSandbox, inSandbox, inSandboxIfAny, onNode, openSandbox } from './sandbox.ts'
+export { findSandbox, hasInterface, inSandbox, inSandboxIfAny, onNode, openSandbox } from './sandbox.ts'
 export { codeOf, onceApplied, toCniError } from './to-cni-error.ts'
 export type { TraceContext } from './trace-context.ts'
 export { type CniVersion, cniVersions, isAtLeast, isCniVersion, newestCniVersion } from './version.ts'

@@ -60,6 +60,20 @@ export async function inSandboxIfAny<T>(
   return netns && within(kernel, netns, work)
 }
 
+/** Whether there is a namespace with an interface of this name. */
+export async function hasInterface(kernel: Kernel, path: string | undefined, name: string): Promise<boolean> {
+  const found = await inSandboxIfAny(kernel, path, async ({ links }) => {
+    try {
+      await links.get(name)
+      return true
+    } catch (error) {
+      if (codeOf(error) === 'ENODEV') return false
+      throw error
+    }
+  })
+  return found ?? false
+}
+
 /** Works in the node's own namespace. */
 export async function onNode<T>(kernel: Kernel, work: (node: Namespace) => Promise<T>): Promise<T> {
   return within(kernel, kernel.netns.host, work)

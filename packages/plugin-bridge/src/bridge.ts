@@ -1,9 +1,11 @@
 import {
   type AddResult,
+  type AttachmentPlan,
   type Attachments,
   attachmentsOf,
   CniError,
   cniVersions,
+  hasInterface,
   type Intent,
   inSandbox,
   ipamResource,
@@ -11,7 +13,6 @@ import {
   type Plugin,
   type PluginContext,
   type Request,
-  type Resource,
   toCniError,
   together,
 } from '@podfabric/cni'
@@ -21,7 +22,7 @@ import { type BridgeConfig, parseBridgeConfig } from './config.ts'
 import { type ContainerNetwork, containerNetwork } from './container-network.ts'
 import { bridgeAddresses, routesOf, withGateways } from './gateway.ts'
 import { masquerade, removeMasquerade } from './masquerade.ts'
-import { hasInterface, sweepPairs, vethPair } from './veth-pair.ts'
+import { sweepPairs, vethPair } from './veth-pair.ts'
 
 /**
  * The single-machine network: one bridge, one veth pair for each container, the node as gateway, and the node's address for
@@ -61,17 +62,11 @@ export function bridge(context: PluginContext): Plugin<BridgeConfig> {
     async add(request) {
       // Refused before anything is recorded: there is nothing to attach to.
       await inSandbox(kernel, request.netns, async () => undefined)
-      let plan: Plan | undefined
-      await attachmentsFor(request).add(
-        request,
-        (intent) => {
-          plan = planOf(context, request, intent)
-          return plan.resources
-        },
-        { exists: ({ netns, ifName }) => hasInterface(kernel, netns, ifName), signal: request.signal },
-      )
-      if (plan === undefined) throw new TypeError('attaching succeeded without a plan')
-      return mergeResults(request.prevResult, plan.result())
+      const made = await attachmentsFor(request).add(request, (intent) => planOf(context, request, intent), {
+        exists: ({ netns, ifName }) => hasInterface(kernel, netns, ifName),
+        signal: request.signal,
+      })
+      return mergeResults(request.prevResult, made)
     },
 
     async check(request) {
@@ -109,12 +104,6 @@ export function bridge(context: PluginContext): Plugin<BridgeConfig> {
 
 export default bridge
 
-/** One attachment's resources, and the result once all are there. */
-interface Plan {
-  readonly resources: readonly Resource[]
-  result(): AddResult
-}
-
 type PlannedRequest = Request<BridgeConfig> & {
   readonly prevResult?: AddResult
   readonly args?: Readonly<Record<string, string>>
@@ -126,7 +115,7 @@ function planOf(
   request: PlannedRequest,
   intent: Intent,
   checked?: ContainerNetwork,
-): Plan {
+): AttachmentPlan {
   const { kernel } = context
   const { config, source } = request
   const { ipam: type } = config

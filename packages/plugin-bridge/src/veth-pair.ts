@@ -3,7 +3,6 @@ import {
   CniError,
   codeOf,
   inSandbox,
-  inSandboxIfAny,
   type Kernel,
   linkName,
   type Namespace,
@@ -120,22 +119,4 @@ export function vethPair(
         }
       }),
   }
-}
-
-/** Whether there is a container with an interface of this name. */
-export async function hasInterface(
-  kernel: Kernel,
-  path: string | undefined,
-  ifName: string,
-): Promise<boolean> {
-  const found = await inSandboxIfAny(kernel, path, async (sandbox) => {
-    try {
-      await sandbox.links.get(ifName)
-      return true
-    } catch (error) {
-      if (codeOf(error) === 'ENODEV') return false
-      throw error
-    }
-  })
-  return found ?? false
 }

@@ -2,13 +2,15 @@
 // one route to each container, and is its gateway. Read it from top to bottom, then change what the resources make.
 import {
   type AddResult,
+  type AttachmentPlan,
   attachmentsOf,
   CniError,
   cniVersions,
   codeOf,
+  hasInterface,
   type Intent,
+  type Ip,
   inSandbox,
-  inSandboxIfAny,
   ipamResource,
   linkName,
   mergeResults,
@@ -20,21 +22,24 @@ import {
   type Resource,
   type ResultInterface,
 } from '@podfabric/cni'
-import { addressOf, familyOf, ifAddressFrom, ip, prefix, prefixFrom } from '@podfabric/netaddr'
+import { addressOf, ifAddressFrom, ip, isV4, prefix, prefixFrom } from '@podfabric/netaddr'
 import * as v from 'valibot'
 
-// A plugin's own keys are read by one schema; wrong ones are refused with a message that names the key.
+// A plugin's own keys are read by one schema. What is wrong is refused, with a message that names the key.
 const schema = v.object({
   ipam: v.object({ type: v.string() }),
-  mtu: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1280), v.maxValue(65_535)), 1500),
+  mtu: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(68), v.maxValue(65_535)), 1500),
 })
 type SampleConfig = v.InferOutput<typeof schema>
 
-// The factory gets everything that the plugin may touch, and does nothing with it yet.
+// The node's end of every pair has this address, so the containers need no subnet with a gateway.
+const gateway = ip('169.254.1.1')
+
+// The factory gets all that the plugin may touch, and does nothing with it yet.
 export default function sample(context: PluginContext): Plugin<SampleConfig> {
-  // Attachments remember what was begun, so that DEL and GC find it after a crash.
+  // Attachments remember what was begun, so that DEL and GC find it after a crash. One list of resources serves all verbs.
   const attachments = attachmentsOf({ ...context, type: 'sample' })
-  const resources = (request: PlannedRequest) => (intent: Intent) => plan(context, request, intent).resources
+  const resources = (request: SampleRequest) => (intent: Intent) => plan(context, request, intent).resources
 
   return {
     type: 'sample',
@@ -48,18 +53,14 @@ export default function sample(context: PluginContext): Plugin<SampleConfig> {
     parse: (config) => parseConfig(schema, config),
 
     async add(request) {
+      // Refused at once where there is no such namespace: then nothing was begun.
       await inSandbox(context.kernel, request.netns, async () => undefined)
-      let made: Plan | undefined
-      const list = (intent: Intent) => {
-        made = plan(context, request, intent)
-        return made.resources
-      }
-      await attachments.add(request, list, {
-        exists: ({ netns, ifName }) => hasLink(context, netns, ifName),
+      const made = await attachments.add(request, (intent) => plan(context, request, intent), {
+        exists: ({ netns, ifName }) => hasInterface(context.kernel, netns, ifName),
         signal: request.signal,
       })
-      if (made === undefined) throw new TypeError('attaching succeeded without a plan')
-      return mergeResults(request.prevResult, made.result())
+      // Plugins before this one may have made something too.
+      return mergeResults(request.prevResult, made)
     },
     check: (request) => attachments.check(request, resources(request)),
     del: (request) => attachments.del(request, resources(request)),
@@ -71,119 +72,79 @@ export default function sample(context: PluginContext): Plugin<SampleConfig> {
   }
 }
 
-interface Plan {
-  readonly resources: readonly Resource[]
-  result(): AddResult
+type SampleRequest = Request<SampleConfig> & { readonly prevResult?: AddResult }
+
+function podsIn(result: AddResult | undefined): readonly Ip[] {
+  const pods = (result?.ips ?? []).map(({ address }) => addressOf(address))
+  if (pods.every(isV4)) return pods
+  throw new CniError('CNI_INVALID_NETWORK_CONFIG', 'ipam: this network is for IPv4 only')
 }
 
-type PlannedRequest = Request<SampleConfig> & { readonly prevResult?: AddResult }
-
-// What one attachment consists of, in the order in which it comes to be. The same list serves all verbs.
-function plan({ kernel, delegate }: PluginContext, request: PlannedRequest, intent: Intent): Plan {
+// What one attachment consists of, in the order in which it comes to be.
+function plan({ kernel, delegate }: PluginContext, request: SampleRequest, intent: Intent): AttachmentPlan {
   const { mtu, ipam } = request.config
   const { ifName, netns = '' } = intent
   // A name that follows from the attachment alone is found again by whoever looks for it.
-  const hostLink = linkName('smp', request.source.name, intent)
+  const outer = linkName('smp', request.source.name, intent)
   const addresses = ipamResource(() => delegate(ipam.type), request, intent)
   const interfaces: ResultInterface[] = []
-  // ADD has them from IPAM, CHECK from the result of ADD.
-  const pods = () => (request.prevResult ?? addresses.result).ips.map(({ address }) => addressOf(address))
 
   const pair: Resource = {
-    name: `veth pair ${hostLink}`,
+    name: `veth pair ${outer}`,
     ensure: () =>
-      inSandbox(kernel, netns, (sandbox, peer) =>
+      inSandbox(kernel, netns, (container, peer) =>
         onNode(kernel, async (node) => {
-          await node.links.add({
-            kind: 'veth',
-            name: hostLink,
-            up: true,
-            mtu,
-            peer: { name: ifName, netns: peer, mtu },
-          })
-          await sandbox.links.set(ifName, { up: true })
-          const [outside, inside] = [await node.links.get(hostLink), await sandbox.links.get(ifName)]
-          interfaces.push({ name: hostLink, mac: outside.mac, mtu })
-          interfaces.push({ name: ifName, mac: inside.mac, mtu, sandbox: netns })
+          const inner = { name: ifName, netns: peer, mtu }
+          await node.links.add({ kind: 'veth', name: outer, up: true, mtu, peer: inner })
+          await container.links.set(ifName, { up: true })
+          const { mac } = await container.links.get(ifName)
+          interfaces.push({ name: outer, mtu }, { name: ifName, mac, mtu, sandbox: netns })
         }),
       ),
-    verify: async () => {
-      const up = await inSandbox(kernel, netns, async ({ links }) => (await links.get(ifName)).up)
-      if (!up) throw new CniError('CNI_CHECK_FAILED', `${ifName} is down`)
-    },
-    // Its routes and addresses, and the container's end, go with it.
-    remove: () =>
-      onNode(kernel, async ({ links }) => {
-        await links.delete(hostLink).catch((error: unknown) => {
-          if (codeOf(error) !== 'ENODEV') throw error
-        })
+    verify: () =>
+      inSandbox(kernel, netns, async ({ links }) => {
+        if (!(await links.get(ifName)).running) throw new CniError('CNI_CHECK_FAILED', `${ifName} is down`)
       }),
+    // Both ends, their addresses and their routes go with one of them. Gone already is fine.
+    remove: () =>
+      onNode(kernel, ({ links }) =>
+        links.delete(outer).catch((error: unknown) => {
+          if (codeOf(error) !== 'ENODEV') throw error
+        }),
+      ),
   }
 
-  const routing: Resource = {
+  const routes: Resource = {
     name: 'routes',
-    ensure: async () => {
-      for (const pod of pods()) {
-        const gateway = gateways[familyOf(pod)]
-        const quiet = familyOf(pod) === 6 ? { noDad: true } : {}
-        await onNode(kernel, async ({ addresses: node, routes, sysctl }) => {
-          await node.add({ link: hostLink, address: ifAddressFrom(gateway.address), scope: 'link', ...quiet })
-          await routes.add({ destination: prefixFrom(pod, gateway.bits), link: hostLink })
-          await sysctl.set(gateway.forwarding, '1')
+    async ensure() {
+      for (const pod of podsIn(addresses.result)) {
+        await onNode(kernel, async (node) => {
+          await node.addresses.add({ link: outer, address: ifAddressFrom(gateway), scope: 'link' })
+          await node.routes.add({ destination: prefixFrom(pod, 32), link: outer })
+          await node.sysctl.set('net.ipv4.ip_forward', '1')
         })
-        await inSandbox(kernel, netns, async ({ addresses: inside, routes }) => {
-          await inside.add({ link: ifName, address: ifAddressFrom(pod), ...quiet })
-          await routes.add({
-            destination: gateway.everything,
-            gateway: gateway.address,
-            link: ifName,
-            onlink: true,
-          })
+        await inSandbox(kernel, netns, async (container) => {
+          await container.addresses.add({ link: ifName, address: ifAddressFrom(pod) })
+          const destination = prefix('0.0.0.0/0')
+          await container.routes.add({ destination, gateway, link: ifName, onlink: true })
         })
       }
     },
-    verify: async () => {
-      const there = await onNode(kernel, async ({ routes }) => routes.list())
-      for (const pod of pods()) {
-        const destination = prefixFrom(pod, gateways[familyOf(pod)].bits)
-        if (there.some((route) => route.destination === destination && route.link === hostLink)) continue
-        throw new CniError('CNI_CHECK_FAILED', `there is no route to ${pod}`)
-      }
+    async verify() {
+      const there = await onNode(kernel, (node) => node.routes.list())
+      const pods = podsIn(request.prevResult)
+      const missing = pods.find(
+        (pod) => !there.some(({ destination }) => destination === prefixFrom(pod, 32)),
+      )
+      if (missing) throw new CniError('CNI_CHECK_FAILED', `the node has no route to ${missing}`)
     },
     remove: async () => undefined,
   }
 
-  return {
-    resources: [addresses, pair, routing],
-    result: () => ({
-      interfaces,
-      ips: addresses.result.ips.map(({ address }) => ({
-        address: ifAddressFrom(addressOf(address)),
-        gateway: gateways[familyOf(addressOf(address))].address,
-        interface: 1,
-      })),
-      routes: [],
-    }),
-  }
-}
-
-// The same address on the node's end of every pair: containers need no gateway of their own.
-const gateways = {
-  4: {
-    address: ip('169.254.1.1'),
-    bits: 32,
-    everything: prefix('0.0.0.0/0'),
-    forwarding: 'net.ipv4.ip_forward',
-  },
-  6: {
-    address: ip('fe80::1'),
-    bits: 128,
-    everything: prefix('::/0'),
-    forwarding: 'net.ipv6.conf.all.forwarding',
-  },
-} as const
-
-async function hasLink({ kernel }: PluginContext, netns: string | undefined, name: string): Promise<boolean> {
-  const links = (await inSandboxIfAny(kernel, netns, (sandbox) => sandbox.links.list())) ?? []
-  return links.some((link) => link.name === name)
+  const result = (): AddResult => ({
+    interfaces,
+    ips: podsIn(addresses.result).map((pod) => ({ address: ifAddressFrom(pod), gateway, interface: 1 })),
+    routes: [],
+  })
+  return { resources: [addresses, pair, routes], result }
 }
