@@ -1,1 +1,5 @@
-export {}
+export { type VirtualClock, type VirtualClockOptions, virtualClock } from './clock.ts'
+export { type Random, seededRandom } from './random.ts'
+export { type Network, type SimulateOptions, simulate } from './simulate.ts'
+export type { SimulationLog } from './simulation.ts'
+export type { AttachOptions, Underlay, UnderlayOptions } from './underlay.ts'

@@ -1,0 +1,39 @@
+import { LOOPBACK_IPV6, linkLocalFromMac } from '@podfabric/netaddr'
+import type { Device } from './device.ts'
+import {
+  addMulticastRoute,
+  addOwnAddress6,
+  addPrefixRoute,
+  removeAddress6,
+  startDad,
+} from './ipv6-address.ts'
+import { removeRoutesOf } from './route-changes.ts'
+
+/** The link was set up: the networks of the addresses that it has already are reachable by it. */
+export function ipv6Up(device: Device): void {
+  if (isOff(device)) return
+  if (device.kind === 'loopback') return addOwnAddress6(device, LOOPBACK_IPV6, 128)
+  for (const address of device.addresses6) addPrefixRoute(device, address)
+}
+
+/** The link can carry packets now: it gets its link-local address (RFC 4862), and tentative ones are tried. */
+export function ipv6Running(device: Device): void {
+  if (isOff(device) || device.kind === 'loopback') return
+  addMulticastRoute(device)
+  for (const address of [...device.addresses6]) {
+    if (address.tentative && address.timer === undefined) startDad(device, address)
+  }
+  if (device.netns.sysctls.ipv6(device, 'addr_gen_mode') === 0) {
+    addOwnAddress6(device, linkLocalFromMac(device.mac), 64)
+  }
+}
+
+/** The link went down, or away, or IPv6 was switched off on it: no address and no route is left. */
+export function ipv6Down(device: Device): void {
+  for (const address of [...device.addresses6]) removeAddress6(device, address)
+  removeRoutesOf(device, 6, () => true)
+}
+
+function isOff(device: Device): boolean {
+  return device.netns.sysctls.ipv6(device, 'disable_ipv6') !== 0
+}

@@ -1,0 +1,196 @@
+import { type FdbEntry, type FdbKey, KernelError, type Neighbor, type NeighborKey } from '@podfabric/kernel'
+import { isGroupMac, isV4, type Mac, macToNumber, ZERO_MAC } from '@podfabric/netaddr'
+import { Bridge } from './bridge.ts'
+import { BridgeFdbEntry } from './bridge-fdb.ts'
+import type { BridgePort } from './bridge-port.ts'
+import type { Device } from './device.ts'
+import { linkNamed } from './link-operations.ts'
+import type { NeighborTable } from './neighbor-table.ts'
+import type { NetworkNamespace } from './network-namespace.ts'
+import { Vxlan } from './vxlan.ts'
+import { VxlanRemote } from './vxlan-fdb.ts'
+
+function tableFor(netns: NetworkNamespace, row: NeighborKey, operation: string): NeighborTable {
+  const device = linkNamed(netns, row.link, operation)
+  return isV4(row.address) ? device.neighbors4 : device.neighbors6
+}
+
+/** EEXIST; a proxy entry may be added again, as on Linux. EINVAL without a MAC address that the state needs. */
+export function addNeighbor(netns: NetworkNamespace, row: Neighbor, operation: string): void {
+  const table = tableFor(netns, row, operation)
+  if (!row.proxy && table.get(row.address) !== undefined) {
+    throw new KernelError('EEXIST', operation, `${row.link} knows ${row.address} already`)
+  }
+  replaceNeighbor(netns, row, operation)
+}
+
+export function replaceNeighbor(netns: NetworkNamespace, row: Neighbor, operation: string): void {
+  const table = tableFor(netns, row, operation)
+  if (row.proxy) {
+    table.proxies.set(row.address, { protocol: row.protocol })
+    if (netns.watched)
+      netns.notify({
+        table: 'neighbors',
+        type: 'new',
+        row: { link: row.link, address: row.address, proxy: true },
+      })
+    return
+  }
+  const state = row.state ?? 'permanent'
+  const known = table.get(row.address)
+  if (row.mac === undefined && state !== 'incomplete' && state !== 'failed' && !known?.hasMac) {
+    throw new KernelError('EINVAL', operation, `a neighbor that is ${state} has a MAC address`)
+  }
+  const { high, low } = halves(row.mac ?? known?.mac ?? ZERO_MAC)
+  table.set(table.ensure(row.address), row, high, low)
+}
+
+/** ENOENT. */
+export function deleteNeighbor(netns: NetworkNamespace, key: NeighborKey, operation: string): void {
+  const table = tableFor(netns, key, operation)
+  if (key.proxy) {
+    if (!table.proxies.delete(key.address)) throw absent(operation)
+    if (netns.watched)
+      netns.notify({
+        table: 'neighbors',
+        type: 'gone',
+        row: { link: key.link, address: key.address, proxy: true },
+      })
+    return
+  }
+  const entry = table.get(key.address)
+  if (entry === undefined) throw absent(operation)
+  table.delete(entry)
+}
+
+function absent(operation: string): KernelError {
+  return new KernelError('ENOENT', operation, 'there is no such entry')
+}
+
+export function listNeighbors(netns: NetworkNamespace): Neighbor[] {
+  return netns.links().flatMap((device) => [...device.neighbors4.rows(), ...device.neighbors6.rows()])
+}
+
+type FdbVerb = 'add' | 'replace' | 'append'
+
+/** EEXIST, EINVAL, EOPNOTSUPP, EPERM, EAFNOSUPPORT, each where Linux has it. */
+export function changeFdb(netns: NetworkNamespace, verb: FdbVerb, entry: FdbEntry, operation: string): void {
+  const device = linkNamed(netns, entry.link, operation)
+  if (entry.owner === 'master') return changeBridgeFdb(netns, device, verb, entry, operation)
+  if (device instanceof Vxlan) return changeVxlanFdb(device, verb, entry, operation)
+  if (device.kind === 'loopback' || entry.destination !== undefined) {
+    throw new KernelError('EOPNOTSUPP', operation, `${device.name} has no forwarding database of that kind`)
+  }
+  if (verb !== 'replace' && device.filter.has(entry.mac)) throw exists(operation)
+  device.filter.add(entry.mac)
+  if (netns.watched) netns.notify({ table: 'fdb', type: 'new', row: filterRow(device, entry.mac) })
+}
+
+function exists(operation: string): KernelError {
+  return new KernelError('EEXIST', operation, 'there is such an entry already')
+}
+
+function filterRow({ name }: Device, mac: Mac): FdbEntry {
+  return { link: name, mac, state: 'permanent', owner: 'self' }
+}
+
+function portOf(device: Device, operation: string): BridgePort {
+  if (device.port !== undefined) return device.port
+  throw new KernelError('EOPNOTSUPP', operation, `${device.name} is no port of a bridge`)
+}
+
+function changeBridgeFdb(
+  netns: NetworkNamespace,
+  device: Device,
+  verb: FdbVerb,
+  row: FdbEntry,
+  operation: string,
+): void {
+  const port = portOf(device, operation)
+  const state = row.state ?? 'permanent'
+  if (row.mac === ZERO_MAC || isGroupMac(row.mac)) {
+    throw new KernelError('EINVAL', operation, `${row.mac} is not a unicast MAC address`)
+  }
+  if (state === 'dynamic' && !port.forwarding) {
+    throw new KernelError('EPERM', operation, `${device.name} is not forwarding`)
+  }
+  const { fdb } = port.bridge
+  const { high, low } = halves(row.mac)
+  const known = fdb.get(high, low)
+  if (known !== undefined && verb !== 'replace') throw exists(operation)
+  if (known !== undefined) fdb.delete(known)
+  fdb.add(new BridgeFdbEntry(high, low, port, state, netns.simulation.clock.now()))
+}
+
+function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: string): void {
+  const { destination, mac } = row
+  if (destination === undefined) {
+    throw new KernelError('EINVAL', operation, 'an entry of a vxlan link has a destination')
+  }
+  if ((isV4(destination) ? 4 : 6) !== device.outerFamily) {
+    throw new KernelError('EAFNOSUPPORT', operation, `${device.name} tunnels over IPv${device.outerFamily}`)
+  }
+  const { fdb } = device
+  const state = row.state ?? 'permanent'
+  const known = fdb.getMac(mac)
+  if (known === undefined) {
+    fdb.add(mac, new VxlanRemote(destination), state)
+    return
+  }
+  if (verb === 'add') throw exists(operation)
+  const many = mac === ZERO_MAC || isGroupMac(mac)
+  const remote = new VxlanRemote(destination)
+  if (verb === 'append') {
+    // A unicast address has one destination: Linux takes the wish and does nothing.
+    if (!many || known.remotes.some(({ ip }) => ip === destination)) return
+    known.remotes.push(remote)
+  } else {
+    if (many)
+      throw new KernelError('EOPNOTSUPP', operation, `${mac} has several destinations: delete and append`)
+    known.remotes.splice(0, known.remotes.length, remote)
+    known.state = state
+  }
+  fdb.notify('new', known, remote)
+}
+
+/** ENOENT. */
+export function deleteFdb(netns: NetworkNamespace, key: FdbKey, operation: string): void {
+  const device = linkNamed(netns, key.link, operation)
+  const { high, low } = halves(key.mac)
+  if (key.owner === 'master') {
+    const port = portOf(device, operation)
+    const entry = port.bridge.fdb.get(high, low)
+    if (entry?.port !== port) throw absent(operation)
+    return port.bridge.fdb.delete(entry)
+  }
+  if (device instanceof Vxlan) return deleteVxlanFdb(device, key, operation)
+  if (!device.filter.delete(key.mac)) throw absent(operation)
+  if (netns.watched) netns.notify({ table: 'fdb', type: 'gone', row: filterRow(device, key.mac) })
+}
+
+function deleteVxlanFdb({ fdb }: Vxlan, { mac, destination }: FdbKey, operation: string): void {
+  const entry = fdb.getMac(mac)
+  if (entry === undefined) throw absent(operation)
+  if (destination === undefined) return fdb.delete(entry)
+  const at = entry.remotes.findIndex(({ ip }) => ip === destination)
+  // Linux says nothing of a destination that the entry does not have.
+  if (at < 0) return
+  if (entry.remotes.length === 1) return fdb.delete(entry)
+  const [gone] = entry.remotes.splice(at, 1)
+  if (gone !== undefined) fdb.notify('gone', entry, gone)
+}
+
+export function listFdb(netns: NetworkNamespace): FdbEntry[] {
+  const rows: FdbEntry[] = []
+  for (const device of netns.links()) {
+    if (device instanceof Bridge) rows.push(...device.fdb.rows())
+    if (device instanceof Vxlan) rows.push(...device.fdb.rows())
+    for (const mac of device.filter) rows.push(filterRow(device, mac))
+  }
+  return rows
+}
+
+function halves(mac: Mac): { readonly high: number; readonly low: number } {
+  const number = macToNumber(mac)
+  return { high: Math.floor(number / 0x1_0000_0000), low: number | 0 }
+}
