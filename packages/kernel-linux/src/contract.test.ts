@@ -1,14 +1,31 @@
 import { kernelContract } from '@podfabric/kernel/testing'
 import { describe, it } from 'vitest'
+import { rootlessMissing, runRootless } from '../test/rootless.ts'
 import { linuxAvailable } from './availability.ts'
-import { linuxLab } from './lab.fixture.ts'
+import { linuxFeatures, linuxLab } from './testing/lab.ts'
 
+const cases = kernelContract(linuxLab, { supports: linuxFeatures() })
 const availability = linuxAvailable()
-const reason = availability.available ? '' : ` (skipped: ${availability.reason})`
+const missing = availability.available ? undefined : rootlessMissing()
 
-describe.skipIf(!availability.available)(`the kernel contract on Linux${reason}`, () => {
-  for (const { name, skip, run } of kernelContract(linuxLab, { supports: ['nft', 'conntrack'] })) {
-    if (skip !== undefined) it.skip(`${name} (${skip})`)
-    else it(name, run)
-  }
-})
+if (availability.available) {
+  describe('the kernel contract on Linux', () => {
+    for (const { name, skip, run } of cases) {
+      if (skip === undefined) it(name, run)
+      else it.skip(`${name} (skipped: ${skip})`)
+    }
+  })
+} else if (missing === undefined) {
+  const outcomeOf = runRootless()
+  describe('the kernel contract on Linux, in a user namespace', () => {
+    for (const { name, skip } of cases) {
+      if (skip === undefined) it(name, () => outcomeOf(name))
+      else it.skip(`${name} (skipped: ${skip})`)
+    }
+  })
+} else {
+  const reason = `${availability.reason}; ${missing}`
+  describe.skip(`the kernel contract on Linux (skipped: ${reason})`, () => {
+    for (const { name } of cases) it(name, () => undefined)
+  })
+}

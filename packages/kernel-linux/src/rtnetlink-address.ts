@@ -75,7 +75,8 @@ export function addAddress(row: Address, index: number, verb: 'add' | 'replace')
   const how = verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE
   const flags =
     (row.noPrefixRoute === true ? IFA_F_NOPREFIXROUTE : 0) | (row.noDad === true ? IFA_F_NODAD : 0)
-  return message(RTM_NEWADDR, NLM_F_CREATE | how, row, index).attributeU32(IFA_FLAGS, flags)
+  const writer = message(RTM_NEWADDR, NLM_F_CREATE | how, row, index)
+  return flags === 0 ? writer : writer.attributeU32(IFA_FLAGS, flags)
 }
 
 export function deleteAddress(key: AddressKey, index: number): NetlinkWriter {

@@ -65,7 +65,8 @@ function message(type: number, how: number, row: FdbKey, index: number, state: n
 export function addFdb(entry: FdbEntry, index: number, verb: 'add' | 'replace' | 'append'): NetlinkWriter {
   const how = verb === 'add' ? NLM_F_EXCL : verb === 'replace' ? NLM_F_REPLACE : NLM_F_APPEND
   const state = entry.state ?? 'permanent'
-  const number = state === 'permanent' ? NUD_PERMANENT : state === 'static' ? NUD_NOARP : NUD_REACHABLE
+  const number =
+    state === 'permanent' ? NUD_PERMANENT | NUD_NOARP : state === 'static' ? NUD_NOARP : NUD_REACHABLE
   return message(RTM_NEWNEIGH, NLM_F_CREATE | how, entry, index, number)
 }
 

@@ -223,7 +223,7 @@ function message(
   writer.u8(row.type === undefined ? defaults.type : typeNumbers[row.type])
   writer.u32(row.onlink === true ? RTNH_F_ONLINK : 0)
   if (prefixLength(row.destination) > 0) writer.attribute(RTA_DST, ipToBytes(networkAddress(row.destination)))
-  writer.attributeU32(RTA_TABLE, table)
+  if (table >= 256) writer.attributeU32(RTA_TABLE, table)
   if (row.gateway !== undefined) writeGateway(writer, row.gateway, v6)
   if (row.link !== undefined) writer.attributeU32(RTA_OIF, indexOf(row.link))
   if (row.source !== undefined) writer.attribute(RTA_PREFSRC, ipToBytes(row.source))

@@ -64,7 +64,7 @@ export function readRule(payload: Uint8Array): Rule | undefined {
     ...(output === undefined ? {} : { output }),
     ...(header.getUint32(8, true) & FIB_RULE_INVERT ? { invert: true } : {}),
     action,
-    ...(protocol === undefined ? {} : { protocol }),
+    ...(protocol === undefined || protocol === 0 ? {} : { protocol }),
   }
 }
 
@@ -108,14 +108,12 @@ function message(type: number, flags: number, rule: Rule): NetlinkWriter {
   if (rule.input !== undefined) writer.attributeText(FRA_IIFNAME, rule.input)
   if (rule.output !== undefined) writer.attributeText(FRA_OIFNAME, rule.output)
   if (rule.protocol !== undefined) writer.attributeU8(FRA_PROTOCOL, rule.protocol)
-  if (table > 0) writer.attributeU32(FRA_TABLE, table)
+  if (table >= 256) writer.attributeU32(FRA_TABLE, table)
   return writer
 }
 
-const RTPROT_BOOT = 3
-
 export function addRule(rule: Rule): NetlinkWriter {
-  return message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, { ...rule, protocol: rule.protocol ?? RTPROT_BOOT })
+  return message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule)
 }
 
 export function deleteRule(rule: Rule): NetlinkWriter {

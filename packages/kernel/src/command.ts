@@ -23,7 +23,7 @@ type Words = readonly string[]
 function commandsOf(operation: Operation): readonly Words[] {
   switch (operation.op) {
     case 'link.add':
-      return [linkAdd(operation.link)]
+      return linkAdd(operation.link)
     case 'link.set':
       return linkSet(operation.name, operation.change)
     case 'link.delete':
@@ -68,19 +68,22 @@ function flag(word: string, on: boolean | undefined): Words {
   return on === true ? [word] : []
 }
 
-function linkAdd(link: LinkSpec): Words {
-  return [
+function linkAdd(link: LinkSpec): readonly Words[] {
+  const add = [
     'ip link add name',
     quote(link.name),
     ...option('mtu', link.mtu),
     ...option('address', link.mac),
-    ...option('alias', link.alias),
     ...option('master', link.bridge),
     ...flag('up', link.up),
     'type',
     link.kind,
     ...linkData(link),
   ]
+  // Given to `add`, an alias is passed over in silence.
+  return link.alias === undefined
+    ? [add]
+    : [add, ['ip link set dev', quote(link.name), 'alias', quote(link.alias)]]
 }
 
 function linkData(link: LinkSpec): Words {

@@ -27,6 +27,10 @@ export const linkCases: readonly CaseBody[] = [
         alias: 'podfabric:a test',
         ageing: 10,
       })
+      await at.links.add({ kind: 'bridge', name: 'br1' })
+      const plain = await at.links.get('br1')
+      assert(plain.kind === 'bridge')
+      assert.deepEqual([plain.ageing, plain.mtu, plain.alias], [300, 1500, undefined])
     },
   },
   {

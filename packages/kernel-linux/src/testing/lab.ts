@@ -1,12 +1,22 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Kernel, type Namespace, type Operation, systemClock } from '@podfabric/kernel'
-import type { Lab } from '@podfabric/kernel/testing'
+import type { Feature, Lab } from '@podfabric/kernel/testing'
 import { ifAddress } from '@podfabric/netaddr'
-import { type LinuxKernel, linux } from './linux.ts'
+import { type LinuxKernel, linux } from '../linux.ts'
 
-/** Nodes as namespaces of this machine, joined by a bridge in one more; nothing outside of them is touched. */
+/** What of the contract this machine has: nftables needs the command nft, the rest is the kernel's. */
+export function linuxFeatures(): readonly Feature[] {
+  const hasNft = spawnSync('nft', ['--version']).error === undefined
+  return hasNft ? ['nft', 'conntrack'] : ['conntrack']
+}
+
+/**
+ * Nodes as namespaces of this machine, joined by a bridge in one more; nothing outside of them is touched.
+ * Needs what `linuxAvailable` asks for.
+ */
 export async function linuxLab(): Promise<Lab> {
   const directory = mkdtempSync(join(tmpdir(), 'kernel-lab-'))
   const machine = linux({ directory: join(directory, 'nodes') })

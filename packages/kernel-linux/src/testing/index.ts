@@ -1,0 +1,1 @@
+export { linuxFeatures, linuxLab } from './lab.ts'
