@@ -33,17 +33,7 @@ export function tcpEnvironment(netns: NetworkNamespace): TcpEnvironment {
     },
     random: simulation.random,
     output(flow, segment) {
-      const way = wayOf(netns, flow)
-      if (way === undefined) return
-      const { buffer, byteOffset, length } = segment
-      const packet = new Packet(
-        new Uint8Array(buffer),
-        byteOffset,
-        byteOffset + length,
-        simulation.nextPacketId(),
-      )
-      const header = { protocol: ipProtocols.tcp, ttl: netns.sysctls.ttl, dontFragment: true }
-      sendAlong(netns, way, packet, header)
+      sendTcp(netns, flow, segment, 0)
       simulation.run()
     },
     mtuTo: (flow) => wayOf(netns, flow)?.mtu ?? (flow.family === 4 ? 576 : 1280),
@@ -51,6 +41,18 @@ export function tcpEnvironment(netns: NetworkNamespace): TcpEnvironment {
     isLocal: (address) => isBindable(netns, address),
     ephemeralPorts: () => netns.sysctls.ports,
   }
+}
+
+/** Sends a segment, which has room for headers before it. Lost where no route leads there. */
+export function sendTcp(netns: NetworkNamespace, flow: TcpFlow, segment: Uint8Array, cause: number): void {
+  const way = wayOf(netns, flow)
+  if (way === undefined) return
+  const { buffer, byteOffset, length } = segment
+  const id = netns.simulation.nextPacketId()
+  const packet = new Packet(new Uint8Array(buffer), byteOffset, byteOffset + length, id)
+  packet.cause = cause
+  const header = { protocol: ipProtocols.tcp, ttl: netns.sysctls.ttl, dontFragment: true }
+  sendAlong(netns, way, packet, header)
 }
 
 /** The way of a segment; undefined where there is none any more: it is lost. */

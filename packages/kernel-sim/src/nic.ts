@@ -25,7 +25,7 @@ export class Nic extends Device {
   }
 
   protected send(packet: Packet): void {
-    packet.scrub()
+    packet.scrub(true)
     this.#cable.carry(packet)
   }
 

@@ -84,9 +84,9 @@ export class Packet implements NetfilterPacket {
     return copy
   }
 
-  /** Forgets what belonged to the namespace or the layer that it leaves. */
-  scrub(): void {
-    this.mark = 0
+  /** Forgets what belonged to the link layer or connection it leaves; in another namespace the mark too. */
+  scrub(crosses: boolean): void {
+    if (crosses) this.mark = 0
     this.prerouted = false
     this.connection = undefined
   }

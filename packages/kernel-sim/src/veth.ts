@@ -18,7 +18,7 @@ export class Veth extends Device {
     if (packet.length > peer.mtu + ETHERNET + VLAN_ROOM) {
       return drop(peer.netns, peer, packet, 'TOO_BIG', 'ethernet')
     }
-    packet.scrub()
+    packet.scrub(peer.netns !== this.netns)
     this.deliver(peer, packet)
   }
 

@@ -39,7 +39,7 @@ export class VxlanPort implements UdpEndpoint {
     if (end < inner + ETHERNET) return drop(netns, device, packet, 'MALFORMED', 'ip')
     const peer = start + (packet.family === 4 ? 12 : 8)
     packet.start = inner
-    packet.scrub()
+    packet.scrub(link.netns !== netns)
     const high = u16At(bytes, inner + 6)
     const low = i32At(bytes, inner + 8)
     if (high === link.macHigh && low === link.macLow)

@@ -106,8 +106,8 @@ export class Vxlan extends Device {
     const { home } = this
     const route =
       this.outerFamily === 4
-        ? home.ipv4.output(remote.number, this.#local4, 0, this.underlay)
-        : home.ipv6.output(remote.words, this.#local6 ?? UNSPECIFIED, 0, this.underlay)
+        ? home.ipv4.output(remote.number, this.#local4, packet.mark, this.underlay)
+        : home.ipv6.output(remote.words, this.#local6 ?? UNSPECIFIED, packet.mark, this.underlay)
     if (route === undefined || !leads(route)) {
       return drop(this.netns, this, packet, 'NO_ROUTE', 'ethernet', { peer: remote.ip })
     }
@@ -125,7 +125,7 @@ export class Vxlan extends Device {
     packet.reserve(prepared.length)
     prepared.write(packet.view, packet.start, packet.length, sourcePort, home.nextIdentification())
     packet.start -= prepared.length
-    packet.scrub()
+    packet.scrub(this.netns !== home)
     packet.input = undefined
     packet.group = false
     packet.family = this.outerFamily
