@@ -1,83 +1,99 @@
-import type { Endpoint, TcpConnection, TcpListener, UdpSocket } from '@podfabric/kernel'
+import type { LocalEndpoint, TcpConnection } from '@podfabric/kernel'
 import type { ContainerPort } from '@podfabric/kube'
+import { familyOf, UNSPECIFIED_IPV4, UNSPECIFIED_IPV6 } from '@podfabric/netaddr'
+import { formatAnswer } from './answer.ts'
 import { httpResponse, readHead } from './http-message.ts'
 import type { Workload, WorkloadContext, WorkloadFactory } from './workload.ts'
 
-/** What a simulated container says of itself and of who asked. */
-export interface Answer {
-  readonly pod: string
-  readonly namespace: string
-  readonly container: string
-  readonly node: string
-  /** The port that was asked. */
-  readonly port: number
-  /** The asker's address and port as this container sees them. */
-  readonly client: Endpoint
-}
-
 /** Most octets that `/bytes/N` gives. */
-const MAX_BYTES = 16 * 1024 * 1024
+export const maxBytes = 16 * 1024 * 1024
+
+/** Something that answers at one port until it is closed. */
+interface Service {
+  close(): Promise<void>
+}
 
 /**
- * The workload of a container that is simulated: every declared port answers. TCP speaks HTTP/1.1: any path gives an
- * `Answer` as JSON, `/bytes/N` gives N octets. UDP gives the `Answer` for any datagram. It goes on answering until it is
- * stopped, as a program does that takes its whole grace period.
+ * The workload of a container that is simulated: every declared port answers, at all the pod's addresses and on localhost. TCP
+ * speaks HTTP/1.1: any path gives an `Answer` as JSON, `/bytes/N` gives N octets, of which octet `i` is `i` modulo 251. UDP
+ * gives the `Answer` for any datagram. It goes on answering until it is stopped, as a program does that takes its whole
+ * grace period.
  */
 export const answeringWorkload: WorkloadFactory = async (context) => {
-  const open: { close(): Promise<void> }[] = []
+  const open: Service[] = []
   try {
-    for (const port of context.container.ports) open.push(await servePort(port, context))
+    for (const port of context.container.ports) {
+      for (const local of placesFor(port, context)) open.push(await serve(port, local, context))
+    }
   } catch (error) {
-    await Promise.allSettled(open.map((socket) => socket.close()))
+    await closeAll(open).catch((left) =>
+      context.log.warn('a container that did not start left sockets', { left }),
+    )
     throw error
   }
-  return closing(open)
+  return { stop: () => closeAll(open) } satisfies Workload
 }
 
-function closing(open: readonly { close(): Promise<void> }[]): Workload {
-  return {
-    async stop() {
-      const outcomes = await Promise.allSettled(open.map((socket) => socket.close()))
-      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
-      if (errors.length > 0) throw new AggregateError(errors, 'a container’s sockets could not be closed')
-    },
-  }
+async function closeAll(open: readonly Service[]): Promise<void> {
+  const outcomes = await Promise.allSettled(open.map((service) => service.close()))
+  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  if (errors.length > 0) throw new AggregateError(errors, 'a container’s sockets could not be closed')
 }
 
-async function servePort(port: ContainerPort, context: WorkloadContext) {
-  const { sockets, log } = context
-  const local = { port: port.containerPort }
-  const failed = (error: unknown) => log.warn('a workload failed to answer', { ...local, error })
-  if (port.protocol === 'TCP') {
-    const listener = await sockets.listen(local)
-    serveTcp(listener, context).catch(failed)
-    return listener
-  }
-  if (port.protocol === 'UDP') {
-    const socket = await sockets.udp(local)
-    serveUdp(socket, context).catch(failed)
-    return socket
-  }
+/** Everywhere, once for each family that the pod has. */
+function placesFor(
+  { containerPort: port }: ContainerPort,
+  { addresses }: WorkloadContext,
+): readonly LocalEndpoint[] {
+  const families = new Set(addresses.map(familyOf))
+  return [
+    ...(families.has(4) ? [{ address: UNSPECIFIED_IPV4, port }] : []),
+    ...(families.has(6) ? [{ address: UNSPECIFIED_IPV6, port }] : []),
+  ]
+}
+
+function serve(port: ContainerPort, local: LocalEndpoint, context: WorkloadContext): Promise<Service> {
+  if (port.protocol === 'TCP') return serveTcp(local, context)
+  if (port.protocol === 'UDP') return serveUdp(local, context)
+  const { log, container } = context
   log.warn('SCTP is not implemented: the port does not answer', {
-    ...local,
-    container: context.container.name,
+    port: port.containerPort,
+    container: container.name,
   })
-  return { close: async () => undefined }
+  return Promise.resolve({ close: async () => undefined })
 }
 
-async function serveTcp(listener: TcpListener, context: WorkloadContext): Promise<void> {
-  for await (const connection of listener) {
-    serveConnection(connection, context).catch((error) =>
-      context.log.debug('a connection to a workload broke', { remote: connection.remote, error }),
-    )
+async function serveTcp(local: LocalEndpoint, context: WorkloadContext): Promise<Service> {
+  const listener = await context.sockets.listen(local)
+  const connections = new Set<TcpConnection>()
+  let closed = false
+
+  async function accept() {
+    for await (const connection of listener) {
+      connections.add(connection)
+      serveConnection(connection, context)
+        .catch((error: unknown) =>
+          context.log.debug('a connection to a container broke', { from: connection.remote, error }),
+        )
+        .finally(() => connections.delete(connection))
+    }
+  }
+
+  accept().catch((error: unknown) => {
+    if (!closed) context.log.error('a container answers no more', { local: listener.local, error })
+  })
+  return {
+    async close() {
+      closed = true
+      await Promise.all([listener.close(), ...[...connections].map((connection) => connection.reset())])
+    },
   }
 }
 
 async function serveConnection(connection: TcpConnection, context: WorkloadContext): Promise<void> {
   try {
     const head = await readHead(connection[Symbol.asyncIterator]())
-    if (!head) return
-    await connection.write(responseTo(head.start, connection, context))
+    if (head) await connection.write(responseTo(head.start, connection, context))
   } finally {
     await connection.close()
   }
@@ -89,30 +105,50 @@ function responseTo(
   context: WorkloadContext,
 ): Uint8Array {
   const [, path = ''] = requestLine.split(' ')
-  const bytes = /^\/bytes\/(\d{1,9})$/.exec(path)
-  if (!bytes) return httpResponse('200 OK', 'application/json', answerOf(context, local.port, remote))
-  const count = Number(bytes[1])
-  if (count > MAX_BYTES) return httpResponse('413 Content Too Large', 'text/plain', new Uint8Array(0))
-  return httpResponse(
-    '200 OK',
-    'application/octet-stream',
-    Uint8Array.from({ length: count }, (_, i) => i % 251),
-  )
-}
-
-async function serveUdp(socket: UdpSocket, context: WorkloadContext): Promise<void> {
-  for await (const { from } of socket) await socket.send(answerOf(context, socket.local.port, from), from)
-}
-
-function answerOf({ pod, container }: WorkloadContext, port: number, client: Endpoint): Uint8Array {
-  const { name, namespace } = pod.metadata
-  const answer: Answer = {
-    pod: name,
-    namespace,
-    container: container.name,
-    node: pod.spec.nodeName ?? '',
-    port,
-    client: { address: client.address, port: client.port },
+  const count = /^\/bytes\/(\d{1,9})$/.exec(path)?.[1]
+  if (count === undefined) {
+    return httpResponse('200 OK', 'application/json', answerOf(context, local.port, remote))
   }
-  return new TextEncoder().encode(`${JSON.stringify(answer)}\n`)
+  if (Number(count) > maxBytes) return httpResponse('413 Content Too Large', 'text/plain', new Uint8Array(0))
+  return httpResponse('200 OK', 'application/octet-stream', pattern(Number(count)))
+}
+
+function pattern(count: number): Uint8Array {
+  const octets = new Uint8Array(count)
+  for (let i = 0; i < count; i++) octets[i] = i % 251
+  return octets
+}
+
+async function serveUdp(local: LocalEndpoint, context: WorkloadContext): Promise<Service> {
+  const socket = await context.sockets.udp(local)
+  let closed = false
+
+  async function answer() {
+    for await (const { from } of socket) {
+      // An asker that cannot be reached is no reason to stop answering the others.
+      await socket
+        .send(answerOf(context, socket.local.port, from), from)
+        .catch((error: unknown) => context.log.debug('an answer could not be sent', { to: from, error }))
+    }
+  }
+
+  answer().catch((error: unknown) => {
+    if (!closed) context.log.error('a container answers no more', { local: socket.local, error })
+  })
+  return {
+    async close() {
+      closed = true
+      await socket.close()
+    },
+  }
+}
+
+function answerOf(
+  { pod, container }: WorkloadContext,
+  port: number,
+  client: TcpConnection['remote'],
+): Uint8Array {
+  const { name, namespace } = pod.metadata
+  const node = pod.spec.nodeName ?? ''
+  return formatAnswer({ pod: name, namespace, container: container.name, node, port, client })
 }

@@ -28,29 +28,47 @@ export interface ClusterNode {
   readonly kubelet: Kubelet
 }
 
-/** Puts the node's network in order, then starts to run pods. */
+/** Puts the node's network in order, gives back what an earlier life of the node left, then starts to run pods. */
 export async function startNode(options: ClusterNodeOptions): Promise<ClusterNode> {
-  const { name, kernel, network, table } = options
+  const { name, kernel, network, plugins, log } = options
   const hosting = agent({ ...options, node: { name } })
   await hosting.start(network)
-  const podNetwork = podNetworkOf(hosting, network, Object.hasOwn(options.plugins, 'loopback'))
-  return { kernel, agent: hosting, kubelet: kubelet({ ...options, node: name, network: podNetwork, table }) }
-}
-
-/** `lo` first, where there is a plugin for it, as container runtimes do; then the network's own interface. */
-function podNetworkOf({ runtime }: Agent, network: NetworkList, withLoopback: boolean): PodNetwork {
+  // `lo` first, where there is a plugin for it, as container runtimes do; then the network's own interface.
   const lists = [
-    ...(withLoopback ? [{ list: loopback, ifName: 'lo' }] : []),
+    ...(Object.hasOwn(plugins, 'loopback') ? [{ list: loopback, ifName: 'lo' }] : []),
     { list: network, ifName: 'eth0' },
   ]
+  for (const { list } of lists) await detachAll(hosting, list, log)
+  const podNetwork = podNetworkOf(hosting, lists)
+  return { kernel, agent: hosting, kubelet: kubelet({ ...options, node: name, network: podNetwork }) }
+}
 
+interface Membership {
+  readonly list: NetworkList
+  readonly ifName: string
+}
+
+async function detachAll({ runtime }: Agent, network: NetworkList, log: Log): Promise<void> {
+  for (const { containerId, ifName } of await runtime.attachments(network.name)) {
+    await runtime
+      .del(network, { containerId, ifName, netns: '' })
+      .catch((error: unknown) =>
+        log.warn('an old attachment could not be given back', { containerId, ifName, error }),
+      )
+  }
+}
+
+function podNetworkOf({ runtime }: Agent, lists: readonly Membership[]): PodNetwork {
   async function detach(sandbox: SandboxId) {
     const errors: unknown[] = []
     for (const { list, ifName } of lists.toReversed()) {
       await runtime.del(list, { ...sandbox, ifName }).catch((error: unknown) => errors.push(error))
     }
-    if (errors.length > 0)
-      throw new AggregateError(errors, `sandbox ${sandbox.containerId} did not leave the network`)
+    const [first] = errors
+    if (errors.length === 0) return
+    throw errors.length === 1
+      ? first
+      : new AggregateError(errors, first instanceof Error ? first.message : String(first))
   }
 
   return {
@@ -59,7 +77,9 @@ function podNetworkOf({ runtime }: Agent, network: NetworkList, withLoopback: bo
       try {
         for (const { list, ifName } of lists) result = await runtime.addOrUndo(list, { ...sandbox, ifName })
       } catch (error) {
-        await detach(sandbox)
+        await detach(sandbox).catch((left: unknown) => {
+          throw new AggregateError([error, left], error instanceof Error ? error.message : String(error))
+        })
         throw error
       }
       return result

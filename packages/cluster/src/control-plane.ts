@@ -1,6 +1,7 @@
 import type { Log } from '@podfabric/cni'
 import type { Clock } from '@podfabric/kernel'
 import type { Prefix } from '@podfabric/netaddr'
+import { dnsPods } from './cluster-dns.ts'
 import { type ControlLoop, controlLoop } from './control-loop.ts'
 import { deploymentController } from './deployment-controller.ts'
 import { endpointController } from './endpoint-controller.ts'
@@ -25,12 +26,14 @@ export function controlPlane({ table, clock, random, log, serviceRanges }: Contr
   const now = () => clock.now()
   const parts = [
     garbageCollector(table, now),
-    deploymentController({ table }),
-    replicaSetController({ table, random, now }),
+    dnsPods(table),
     statefulSetController({ table, now }),
+    // Before the Deployments, which decide by what the ReplicaSets say of their pods.
+    replicaSetController({ table, random, now }),
+    deploymentController(table),
     scheduler(table, now),
     serviceAddressController(table, serviceRanges),
     endpointController(table),
   ]
-  return controlLoop(table, parts, log)
+  return controlLoop(table, parts, { clock, log })
 }

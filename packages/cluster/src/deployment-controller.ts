@@ -1,18 +1,18 @@
-import { type Deployment, podCount, type ReplicaSet } from '@podfabric/kube'
+import { type Deployment, podCount, type ReplicaSet, type RollingUpdate } from '@podfabric/kube'
 import type { ControlLoopPart } from './control-loop.ts'
 import type { ObjectTable } from './object-table.ts'
 import { isOwnedBy, isTerminating, ownedBy } from './owned.ts'
 import { templateHash } from './pod-template.ts'
-import type { ControllerOptions } from './replica-set-controller.ts'
 
 /** The label by which a Deployment tells the pods of its templates apart. */
 export const templateHashLabel = 'pod-template-hash'
 
 /**
- * Rolls each Deployment towards its template: one ReplicaSet for each template, the new one growing by at most
- * `maxSurge`, the old ones shrinking by at most `maxUnavailable` below the wished count.
+ * Rolls each Deployment towards its template: one ReplicaSet for each template, the new one growing while there are no more than
+ * `maxSurge` pods above the wished count, the old ones shrinking while no more than `maxUnavailable` below it are available.
+ * A paused one is only scaled, and only between rollouts.
  */
-export function deploymentController({ table }: Pick<ControllerOptions, 'table'>): ControlLoopPart {
+export function deploymentController(table: ObjectTable): ControlLoopPart {
   return {
     name: 'deployments',
     sync() {
@@ -23,39 +23,35 @@ export function deploymentController({ table }: Pick<ControllerOptions, 'table'>
 }
 
 function sync(deployment: Deployment, table: ObjectTable): void {
-  const sets = table
-    .list('ReplicaSet', deployment.metadata.namespace)
-    .filter((set) => isOwnedBy(set, deployment))
-  const hash = templateHash(deployment.spec.template)
-  const current =
-    sets.find((set) => set.metadata.labels[templateHashLabel] === hash) ?? newSet(deployment, hash, table)
-  const old = sets.filter((set) => set.metadata.name !== current.metadata.name)
-  if (!deployment.spec.paused) {
-    if (deployment.spec.strategy.type === 'Recreate') recreate(deployment, current, old, table)
+  const { spec, metadata } = deployment
+  const sets = table.list('ReplicaSet', metadata.namespace).filter((set) => isOwnedBy(set, deployment))
+  const name = `${metadata.name}-${templateHash(spec.template)}`
+  const found = sets.find((set) => set.metadata.name === name)
+  const old = sets.filter((set) => set !== found)
+  if (spec.paused) {
+    scalePaused(deployment, sets, table)
+  } else {
+    const current = found ?? newSet(deployment, name, table)
+    if (spec.strategy.type === 'Recreate') recreate(deployment, current, old, table)
     else roll(deployment, current, old, table)
   }
-  forget(old, deployment.spec.revisionHistoryLimit, table)
-  writeStatus(deployment, current, old, table)
+  forget(old, spec.revisionHistoryLimit, table)
+  writeStatus(deployment, name, table)
 }
 
-function newSet(deployment: Deployment, hash: string, table: ObjectTable): ReplicaSet {
-  const { name, namespace, annotations } = deployment.metadata
+function newSet(deployment: Deployment, name: string, table: ObjectTable): ReplicaSet {
+  const { namespace, annotations } = deployment.metadata
   const { selector, template, minReadySeconds } = deployment.spec
-  const labels = { ...template.metadata.labels, [templateHashLabel]: hash }
+  const mark = { [templateHashLabel]: templateHash(template) }
+  const labels = { ...template.metadata.labels, ...mark }
   return table.put({
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
-    metadata: {
-      name: `${name}-${hash}`,
-      namespace,
-      labels,
-      annotations,
-      ownerReferences: [ownedBy(deployment)],
-    },
+    metadata: { name, namespace, labels, annotations, ownerReferences: [ownedBy(deployment)] },
     spec: {
       replicas: 0,
       minReadySeconds,
-      selector: { ...selector, matchLabels: { ...selector.matchLabels, [templateHashLabel]: hash } },
+      selector: { ...selector, matchLabels: { ...selector.matchLabels, ...mark } },
       template: { ...template, metadata: { ...template.metadata, labels } },
     },
   })
@@ -68,13 +64,10 @@ function roll(
   table: ObjectTable,
 ): void {
   if (spec.strategy.type !== 'RollingUpdate') return
-  const { maxSurge, maxUnavailable } = spec.strategy.rollingUpdate
-  const most = spec.replicas + podCount(maxSurge, spec.replicas, 'up')
-  const least =
-    spec.replicas - unavailable(spec.replicas, most, podCount(maxUnavailable, spec.replicas, 'down'))
+  const { most, least } = limits(spec.replicas, spec.strategy.rollingUpdate)
   const total = sum([current, ...old], (set) => set.spec.replicas)
   const grown = Math.min(spec.replicas, current.spec.replicas + Math.max(0, most - total))
-  scale(current, grown, table)
+  scale({ ...current, spec: { ...current.spec, minReadySeconds: spec.minReadySeconds } }, grown, table)
 
   let spare = Math.max(0, sum([current, ...old], availableOf) - least)
   for (const set of old) {
@@ -85,9 +78,15 @@ function roll(
   }
 }
 
-/** Both zero would never move: Kubernetes lets one pod be missing then. */
-function unavailable(replicas: number, most: number, wished: number): number {
-  return most === replicas && wished === 0 ? 1 : wished
+/** How many pods there may be at most, and how many must be available. */
+function limits(
+  replicas: number,
+  { maxSurge, maxUnavailable }: RollingUpdate['rollingUpdate'],
+): { readonly most: number; readonly least: number } {
+  const surge = podCount(maxSurge, replicas, 'up')
+  const unavailable = podCount(maxUnavailable, replicas, 'down')
+  // Both zero would never move: Kubernetes lets one pod be missing then.
+  return { most: replicas + surge, least: replicas - (surge === 0 && unavailable === 0 ? 1 : unavailable) }
 }
 
 function recreate(
@@ -97,23 +96,31 @@ function recreate(
   table: ObjectTable,
 ): void {
   for (const set of old) scale(set, 0, table)
-  const uids = new Set(old.map(({ metadata }) => metadata.uid))
-  const left = table
-    .list('Pod', current.metadata.namespace)
-    .some(({ metadata }) => metadata.ownerReferences.some(({ uid }) => uids.has(uid)))
-  if (!left) scale(current, spec.replicas, table)
+  if (!old.some((set) => hasPods(set, table))) scale(current, spec.replicas, table)
+}
+
+/** Between rollouts one set has all the pods, and follows the wished count; in the middle of one everything stays. */
+function scalePaused({ spec }: Deployment, sets: readonly ReplicaSet[], table: ObjectTable): void {
+  const [only, ...more] = sets.filter((set) => set.spec.replicas > 0)
+  if (only && more.length === 0) scale(only, spec.replicas, table)
 }
 
 function scale(set: ReplicaSet, replicas: number, table: ObjectTable): void {
-  if (set.spec.replicas !== replicas) table.put({ ...set, spec: { ...set.spec, replicas } })
+  table.put({ ...set, spec: { ...set.spec, replicas } })
 }
 
+/** Of the old sets without pods, those that changed last are kept to go back to. */
 function forget(old: readonly ReplicaSet[], limit: number, table: ObjectTable): void {
-  const empty = old.filter(({ spec, status }) => spec.replicas === 0 && (status?.replicas ?? 0) === 0)
+  const empty = old.filter((set) => set.spec.replicas === 0 && !hasPods(set, table))
   const byAge = empty.toSorted((a, b) => versionOf(a) - versionOf(b))
   for (const { metadata } of byAge.slice(0, Math.max(0, byAge.length - limit))) {
     table.remove('ReplicaSet', metadata.name, metadata.namespace)
   }
+}
+
+/** Whether any is left, ending ones included. */
+function hasPods(set: ReplicaSet, table: ObjectTable): boolean {
+  return table.list('Pod', set.metadata.namespace).some((pod) => isOwnedBy(pod, set))
 }
 
 const versionOf = ({ metadata }: ReplicaSet) => Number(metadata.resourceVersion ?? 0)
@@ -123,22 +130,16 @@ function sum(sets: readonly ReplicaSet[], of: (set: ReplicaSet) => number): numb
   return sets.reduce((total, set) => total + of(set), 0)
 }
 
-function writeStatus(
-  deployment: Deployment,
-  current: ReplicaSet,
-  old: readonly ReplicaSet[],
-  table: ObjectTable,
-): void {
-  const sets = [current, ...old].map(
-    (set) => table.get('ReplicaSet', set.metadata.name, set.metadata.namespace) ?? set,
-  )
-  const updated = sets.find(({ metadata }) => metadata.name === current.metadata.name)
+function writeStatus(deployment: Deployment, current: string, table: ObjectTable): void {
+  const sets = table
+    .list('ReplicaSet', deployment.metadata.namespace)
+    .filter((set) => isOwnedBy(set, deployment))
   table.put({
     ...deployment,
     status: {
       observedGeneration: deployment.metadata.generation ?? 0,
       replicas: sum(sets, ({ status }) => status?.replicas ?? 0),
-      updatedReplicas: updated?.status?.replicas ?? 0,
+      updatedReplicas: sets.find(({ metadata }) => metadata.name === current)?.status?.replicas ?? 0,
       readyReplicas: sum(sets, ({ status }) => status?.readyReplicas ?? 0),
       availableReplicas: sum(sets, availableOf),
       conditions: [],

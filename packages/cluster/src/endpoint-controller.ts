@@ -12,40 +12,66 @@ import {
 import { type Family, familyOf, type Ip } from '@podfabric/netaddr'
 import type { ControlLoopPart } from './control-loop.ts'
 import type { ObjectTable } from './object-table.ts'
-import { isFinished, isTerminating, ownedBy } from './owned.ts'
+import { isFinished, isOwnedBy, isTerminating, ownedBy } from './owned.ts'
 
 /**
- * Writes each service's EndpointSlices, one for each address family, from the pods that its selector matches. A pod is in it
- * as soon as it has an address; it is ready when its Ready condition says so and it is not ending.
+ * Writes each service's EndpointSlices from the pods that its selector matches: one for each address family, and where a named
+ * port has not the same number on all pods, one for each set of numbers. A pod is in it as soon as it has an address; it is
+ * ready when its Ready condition says so and it is not ending. Slices of a service without a selector are somebody else's.
  */
 export function endpointController(table: ObjectTable): ControlLoopPart {
   return {
     name: 'endpoints',
     sync() {
       for (const service of table.list('Service'))
-        for (const family of [4, 6] as const) sync(service, family, table)
+        if (service.spec.selector !== undefined) sync(service, table)
     },
   }
 }
 
-function sync(service: Service, family: Family, table: ObjectTable): void {
-  const { name, namespace, labels } = service.metadata
-  const { selector } = service.spec
-  if (selector === undefined || service.spec.type === 'ExternalName') return
-  const pods = table
-    .list('Pod', namespace)
-    .filter((pod) => matchesLabels(selector, pod.metadata.labels) && !isFinished(pod))
-  const endpoints = pods.flatMap((pod) => endpointOf(pod, service, family) ?? [])
-  const sliceName = `${name}-ipv${family}`
-  if (endpoints.length === 0) {
-    table.remove('EndpointSlice', sliceName, namespace)
-    return
+function sync(service: Service, table: ObjectTable): void {
+  const slices = service.spec.type === 'ExternalName' ? [] : slicesOf(service, table)
+  for (const slice of slices) table.put(slice)
+  const wanted = new Set(slices.map(({ metadata }) => metadata.name))
+  for (const slice of table.list('EndpointSlice', service.metadata.namespace)) {
+    const { name, namespace } = slice.metadata
+    if (isOwnedBy(slice, service) && !wanted.has(name)) table.remove('EndpointSlice', name, namespace)
   }
-  const slice: EndpointSlice = {
+}
+
+function slicesOf(service: Service, table: ObjectTable): readonly EndpointSlice[] {
+  const { selector = {} } = service.spec
+  const pods = table
+    .list('Pod', service.metadata.namespace)
+    .filter((pod) => matchesLabels(selector, pod.metadata.labels) && !isFinished(pod))
+  return ([4, 6] as const).flatMap((family) => {
+    const groups = new Map<string, { ports: readonly EndpointPort[]; endpoints: Endpoint[] }>()
+    for (const pod of pods) {
+      const endpoint = endpointOf(pod, service, family)
+      if (!endpoint) continue
+      const ports = service.spec.ports.flatMap((port) => endpointPort(port, pod) ?? [])
+      const key = JSON.stringify(ports)
+      const group = groups.get(key) ?? { ports, endpoints: [] }
+      groups.set(key, group)
+      group.endpoints.push(endpoint)
+    }
+    const inOrder = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+    return inOrder.map(([, group], index) => sliceOf(service, family, index, group))
+  })
+}
+
+function sliceOf(
+  service: Service,
+  family: Family,
+  index: number,
+  { ports, endpoints }: Pick<EndpointSlice, 'ports' | 'endpoints'>,
+): EndpointSlice {
+  const { name, namespace, labels } = service.metadata
+  return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      name: sliceName,
+      name: `${name}-ipv${family}${index === 0 ? '' : `-${index + 1}`}`,
       namespace,
       labels: { ...labels, [serviceNameLabel]: name },
       annotations: {},
@@ -53,9 +79,8 @@ function sync(service: Service, family: Family, table: ObjectTable): void {
     },
     addressType: family === 4 ? 'IPv4' : 'IPv6',
     endpoints,
-    ports: service.spec.ports.flatMap((port) => endpointPort(port, pods) ?? []),
+    ports,
   }
-  table.put(slice)
 }
 
 function endpointOf(pod: Pod, service: Service, family: Family): Endpoint | undefined {
@@ -83,15 +108,15 @@ function addressesOf({ status }: Pod): readonly Ip[] {
   return status?.podIPs.map(({ ip }) => ip) ?? []
 }
 
-/** The port's number on the pods; undefined while no pod has the name that the service gives. */
-function endpointPort(port: ServicePort, pods: readonly Pod[]): EndpointPort | undefined {
+/** The port with its number on the pod; undefined where the pod has no port of the name that the service gives. */
+function endpointPort(port: ServicePort, pod: Pod): EndpointPort | undefined {
   const { targetPort, name = '', protocol, appProtocol } = port
-  const number = typeof targetPort === 'number' ? targetPort : namedPort(targetPort, protocol, pods)
+  const number = typeof targetPort === 'number' ? targetPort : namedPort(targetPort, protocol, pod)
   if (number === undefined) return undefined
   return { name, protocol, port: number, ...(appProtocol !== undefined && { appProtocol }) }
 }
 
-function namedPort(name: string, protocol: string, pods: readonly Pod[]): number | undefined {
-  const ports = pods.flatMap(({ spec }) => spec.containers.flatMap((container) => container.ports))
+function namedPort(name: string, protocol: string, { spec }: Pod): number | undefined {
+  const ports = [...spec.containers, ...spec.initContainers].flatMap((container) => container.ports)
   return ports.find((port) => port.name === name && port.protocol === protocol)?.containerPort
 }

@@ -1,8 +1,10 @@
 import type { Log } from '@podfabric/cni'
 import type { Clock, Kernel } from '@podfabric/kernel'
 import type { Pod } from '@podfabric/kube'
+import { type Ip, isIp } from '@podfabric/netaddr'
 import type { ObjectTable } from './object-table.ts'
 import { isFinished, isTerminating } from './owned.ts'
+import { graceLeft } from './pod-deletion.ts'
 import type { PodNetwork } from './pod-network.ts'
 import { type PodRun, runPod } from './pod-run.ts'
 import type { Sandbox } from './sandbox.ts'
@@ -16,7 +18,7 @@ export interface KubeletOptions {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
-  /** What runs in a container, by its image; `undefined` for a container that only answers. */
+  /** What runs in a container, by its image. */
   readonly workloadFor: (image: string | undefined) => WorkloadFactory
   /** Called now and again while the node lives. */
   readonly heartbeat: { readonly every: number; readonly beat: () => void }
@@ -26,9 +28,9 @@ export interface KubeletOptions {
 export interface Kubelet {
   /** The sandbox of a pod that has one. */
   sandbox(pod: Pod): Sandbox | undefined
-  /** Ends all its pods at once and lets their network go. */
+  /** Ends all its pods at once and lets their network go. Ends all, then throws what could not be given back. */
   stop(): Promise<void>
-  /** As when the power fails: no more signs of life, nothing is cleaned up, and what its pods held is simply gone. */
+  /** As when the power fails: no more signs of life, and nothing is cleaned up. */
   crash(): void
 }
 
@@ -39,13 +41,17 @@ export function kubelet(options: KubeletOptions): Kubelet {
   let beat: Disposable | undefined
 
   function look(pod: Pod) {
-    const { uid } = pod.metadata
+    const { uid, name, namespace } = pod.metadata
     if (pod.spec.nodeName !== node || uid === undefined) return
     const run = runs.get(uid)
-    if (run && isTerminating(pod)) run.end(pod.spec.terminationGracePeriodSeconds * 1000)
-    else if (!run && isTerminating(pod)) table.remove('Pod', pod.metadata.name, pod.metadata.namespace)
-    else if (!run && !isFinished(pod))
-      runs.set(uid, runPod(pod, { ...options, onGone: () => void runs.delete(uid) }))
+    if (run && isTerminating(pod)) run.end(graceLeft(pod, clock.now()))
+    else if (!run && isTerminating(pod)) table.remove('Pod', name, namespace)
+    else if (!run && !isFinished(pod)) runs.set(uid, begin(pod, uid))
+  }
+
+  function begin(pod: Pod, uid: string): PodRun {
+    const nodeAddresses = addressesOf(node, table)
+    return runPod(pod, { ...options, nodeAddresses, onGone: () => void runs.delete(uid) })
   }
 
   function liveOn() {
@@ -70,7 +76,9 @@ export function kubelet(options: KubeletOptions): Kubelet {
     sandbox: (pod) => runs.get(pod.metadata.uid ?? '')?.sandbox,
     async stop() {
       leave()
-      await Promise.all([...runs.values()].map((run) => run.end(0)))
+      const outcomes = await Promise.allSettled([...runs.values()].map((run) => run.stop()))
+      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+      if (errors.length > 0) throw new AggregateError(errors, `node ${node}: not every pod ended wholly`)
     },
     crash() {
       leave()
@@ -78,4 +86,9 @@ export function kubelet(options: KubeletOptions): Kubelet {
       runs.clear()
     },
   }
+}
+
+function addressesOf(node: string, table: ObjectTable): readonly Ip[] {
+  const addresses = table.get('Node', node)?.status?.addresses ?? []
+  return addresses.flatMap(({ type, address }) => (type === 'InternalIP' && isIp(address) ? [address] : []))
 }

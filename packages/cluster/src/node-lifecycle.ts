@@ -1,9 +1,8 @@
 import type { Clock } from '@podfabric/kernel'
-import type { Node, Pod } from '@podfabric/kube'
+import type { Pod } from '@podfabric/kube'
 import { hasCondition, withCondition } from './conditions.ts'
 import type { ObjectTable } from './object-table.ts'
 import { isFinished, isTerminating } from './owned.ts'
-import { deletePod } from './pod-deletion.ts'
 
 /** Kubernetes' defaults. */
 export interface NodeTimes {
@@ -42,12 +41,9 @@ export function nodeLifecycle(table: ObjectTable, clock: Clock, times: NodeTimes
     wait(name, times.eviction, () => giveUp(name))
   }
 
+  /** Nobody on that node is left to end them. */
   function giveUp(name: string) {
-    for (const pod of podsOn(table, name)) {
-      deletePod(table, pod, clock.now())
-      // Nobody on that node is left to end it.
-      table.remove('Pod', pod.metadata.name, pod.metadata.namespace)
-    }
+    for (const { metadata } of podsOn(table, name)) table.remove('Pod', metadata.name, metadata.namespace)
   }
 
   return {
@@ -71,7 +67,7 @@ export function podsOn(table: ObjectTable, node: string): readonly Pod[] {
 }
 
 function setReady(table: ObjectTable, name: string, status: 'True' | 'Unknown', at: number): void {
-  const node: Node | undefined = table.get('Node', name)
+  const node = table.get('Node', name)
   if (!node) return
   const conditions = node.status?.conditions ?? []
   if (status === 'True' && hasCondition(conditions, 'Ready')) return

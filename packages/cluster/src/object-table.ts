@@ -1,4 +1,6 @@
+import type { Log } from '@podfabric/cni'
 import { type Kind, type KubeObject, type ObjectMeta, type ObjectOf, objectKey } from '@podfabric/kube'
+import { sameValue } from './same-value.ts'
 
 /** One object's change, as its watchers see it. */
 export type ObjectChange =
@@ -7,29 +9,36 @@ export type ObjectChange =
 
 /**
  * The cluster's objects: what an API server keeps. Objects are values; putting one replaces it whole.
- * Watchers are called at once and in order; each change is seen by all of them before the next is made.
+ *
+ * Watchers are called at once, and see every change in the order in which they were made. A watcher may change objects
+ * itself: that change is made at once and told after the one being told, so that the table can be ahead of what a watcher
+ * is being told, never behind. One that throws is reported to the log and keeps nothing from the others.
  */
 export interface ObjectTable {
+  /** A Namespace or Node has no namespace; everything else needs one. */
   get<K extends Kind>(kind: K, name: string, namespace?: string): ObjectOf<K> | undefined
-  /** In byte order of namespace and name. */
+  /** In byte order of namespace, then name. */
   list<K extends Kind>(kind: K, namespace?: string): readonly ObjectOf<K>[]
   /**
-   * Creates or replaces. Gives a new object `uid` and `creationTimestamp`, counts `generation` when the spec changed, and sets
-   * `resourceVersion`. Returns it as it is kept. An object that would stay as it is, is left alone.
+   * Creates or replaces. Gives a new object `uid` and `creationTimestamp` and keeps them from then on, counts `generation` when
+   * the spec changed, and sets `resourceVersion`. Returns it as it is kept. An object that would stay as it is, is left alone:
+   * nobody is told, and what is kept is returned.
    */
   put<O extends KubeObject>(object: O): O
   /** Takes the object away; returns whether it was there. */
   remove(kind: Kind, name: string, namespace?: string): boolean
+  /** Calls back on every change from now on, until the handle is disposed. */
   watch(listener: (change: ObjectChange) => void): Disposable
 }
 
 export interface ObjectTableOptions {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+  readonly log: Log
 }
 
-export function objectTable({ now }: ObjectTableOptions): ObjectTable {
-  const byKind = new Map<Kind, Map<string, KubeObject>>()
+export function objectTable({ now, log }: ObjectTableOptions): ObjectTable {
+  const byKind = new Map<Kind, Rows>()
   const listeners = new Set<(change: ObjectChange) => void>()
   const queue: ObjectChange[] = []
   let version = 0
@@ -39,16 +48,21 @@ export function objectTable({ now }: ObjectTableOptions): ObjectTable {
     queue.push(change)
     if (announcing) return
     announcing = true
+    for (let next = queue.shift(); next; next = queue.shift())
+      for (const listener of listeners) tell(listener, next)
+    announcing = false
+  }
+
+  function tell(listener: (change: ObjectChange) => void, change: ObjectChange) {
     try {
-      for (let next = queue.shift(); next; next = queue.shift())
-        for (const listener of listeners) listener(next)
-    } finally {
-      announcing = false
+      listener(change)
+    } catch (error) {
+      log.error('a watcher of objects failed', { error })
     }
   }
 
-  const rowsOf = (kind: Kind) => {
-    const rows = byKind.get(kind) ?? new Map<string, KubeObject>()
+  function rowsOf(kind: Kind): Rows {
+    const rows = byKind.get(kind) ?? new Rows()
     byKind.set(kind, rows)
     return rows
   }
@@ -59,9 +73,9 @@ export function objectTable({ now }: ObjectTableOptions): ObjectTable {
       return byKind.get(kind)?.get(rowKey(namespace, name)) as ObjectOf<K> | undefined
     },
     list<K extends Kind>(kind: K, namespace?: string) {
-      const rows = [...rowsOf(kind).entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
+      const rows = rowsOf(kind).inOrder()
       const wanted = namespace === undefined ? rows : rows.filter((row) => namespaceOf(row) === namespace)
-      return wanted as ObjectOf<K>[]
+      return wanted as readonly ObjectOf<K>[]
     },
     put(object) {
       const rows = rowsOf(object.kind)
@@ -90,7 +104,33 @@ export function objectTable({ now }: ObjectTableOptions): ObjectTable {
   }
 }
 
-const rowKey = (namespace: string, name: string) => `${namespace}/${name}`
+/** The objects of one kind, and their order as long as nothing changes. */
+class Rows {
+  readonly #byKey = new Map<string, KubeObject>()
+  #ordered: readonly KubeObject[] | undefined
+
+  get(key: string): KubeObject | undefined {
+    return this.#byKey.get(key)
+  }
+
+  set(key: string, object: KubeObject): void {
+    this.#byKey.set(key, object)
+    this.#ordered = undefined
+  }
+
+  delete(key: string): void {
+    this.#byKey.delete(key)
+    this.#ordered = undefined
+  }
+
+  inOrder(): readonly KubeObject[] {
+    this.#ordered ??= [...this.#byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
+    return this.#ordered
+  }
+}
+
+/** NUL comes before everything that a name can hold, so that keys are in the order of their parts. */
+const rowKey = (namespace: string, name: string) => `${namespace}\0${name}`
 
 function namespaceOf({ metadata }: KubeObject): string {
   return 'namespace' in metadata ? metadata.namespace : ''
@@ -98,28 +138,14 @@ function namespaceOf({ metadata }: KubeObject): string {
 
 /** Equal but for what the table itself writes. */
 function isSame(previous: KubeObject, object: KubeObject): boolean {
-  return textOf(previous, previous.metadata) === textOf(object, merged(object, previous))
+  const { resourceVersion, generation } = previous.metadata
+  const metadata = { ...merged(object, previous), resourceVersion, generation }
+  return sameValue(previous, { ...object, metadata })
 }
 
-function textOf(object: KubeObject, metadata: ObjectMeta): string {
-  const { resourceVersion, generation, ...rest } = metadata
-  return JSON.stringify(sorted({ ...object, metadata: rest }))
-}
-
-/** Keys in one order, so that equal values have equal text. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, inner]) => inner !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, inner]) => [key, sorted(inner)]),
-  )
-}
-
+/** What an object keeps for as long as it is there. */
 function merged<O extends KubeObject>(object: O, previous: KubeObject | undefined): O['metadata'] {
-  const { uid, creationTimestamp } = previous?.metadata ?? {}
+  const { uid, creationTimestamp }: Pick<ObjectMeta, 'uid' | 'creationTimestamp'> = previous?.metadata ?? {}
   return {
     ...object.metadata,
     ...(uid !== undefined && { uid }),
@@ -134,8 +160,7 @@ function metadataOf<O extends KubeObject>(
   at: number,
 ): O['metadata'] {
   const { generation = 0 } = previous?.metadata ?? {}
-  const changed =
-    !previous || JSON.stringify(sorted(specOf(previous))) !== JSON.stringify(sorted(specOf(object)))
+  const changed = !previous || !sameValue(specOf(previous), specOf(object))
   return {
     creationTimestamp: new Date(at).toISOString(),
     ...merged(object, previous),

@@ -1,20 +1,17 @@
 import type { Log } from '@podfabric/cni'
-import { type Clock, type Kernel, sleep } from '@podfabric/kernel'
+import type { Clock } from '@podfabric/kernel'
 import type { Condition, Container, Pod, PodStatus } from '@podfabric/kube'
+import { backOff } from './back-off.ts'
 import { withCondition } from './conditions.ts'
 import type { ObjectTable } from './object-table.ts'
 import { isTerminating } from './owned.ts'
-import type { PodNetwork } from './pod-network.ts'
 import { watchReadiness } from './readiness.ts'
-import { createSandbox, type Sandbox } from './sandbox.ts'
+import { createSandbox, type Sandbox, type SandboxOptions } from './sandbox.ts'
 import type { Workload, WorkloadFactory } from './workload.ts'
 
-export interface PodRunOptions {
-  readonly kernel: Kernel
-  readonly network: PodNetwork
+export interface PodRunOptions extends SandboxOptions {
   readonly table: ObjectTable
   readonly clock: Clock
-  readonly random: () => number
   readonly log: Log
   readonly workloadFor: (image: string | undefined) => WorkloadFactory
   /** Called once, when nothing of the pod is left. */
@@ -25,114 +22,154 @@ export interface PodRunOptions {
 export interface PodRun {
   /** Undefined until the pod has its network. */
   readonly sandbox: Sandbox | undefined
-  /** Ends the pod `grace` milliseconds from now, and takes it from the table. A shorter grace overrides a longer one. */
-  end(grace: number): Promise<void>
+  /**
+   * Ends the pod `grace` milliseconds from now, and takes it from the table once all that it held is given back; what fails is
+   * tried again. A shorter grace overrides a longer one.
+   */
+  end(grace: number): void
+  /** Ends it now and for good: rejects with what could not be given back. */
+  stop(): Promise<void>
   /** Forgets the pod without cleaning up. */
   abandon(): void
 }
 
-/** Milliseconds between attempts to make a sandbox: doubled each time up to the last. */
-const firstRetry = 1_000
-const lastRetry = 60_000
-
+/**
+ * Runs a pod: makes its sandbox, trying again with growing delays for as long as that fails, starts its containers likewise, and
+ * reports its addresses and whether it is ready. Its containers go on answering until the grace is over.
+ */
 export function runPod(pod: Pod, options: PodRunOptions): PodRun {
-  const { table, clock, log, onGone } = options
+  const { table, clock, random, log, nodeAddresses, onGone } = options
   const { name, namespace } = pod.metadata
   const facts = { pod: `${namespace}/${name}` }
-  const stopping = new AbortController()
-  const workloads: Workload[] = []
+  /** No more is begun. */
+  const ending = new AbortController()
+  /** No failed step is tried again. */
+  const final = new AbortController()
+  const workloads = new Map<string, Workload>()
+  let abandoned = false
   let sandbox: Sandbox | undefined
-  let graceTimer: Disposable | undefined
-  let ended: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
-  let tearingDown = false
+  let timer: { readonly at: number; readonly handle: Disposable } | undefined
+  let tearingDown: Promise<void> | undefined
 
-  /** Changes the pod's status as it stands in the table; does nothing once the pod is gone or another has its name. */
-  function report(change: (status: PodStatus) => PodStatus) {
-    const current = table.get('Pod', name, namespace)
-    if (current?.metadata.uid !== pod.metadata.uid || !current) return
-    table.put({
-      ...current,
-      status: change(current.status ?? { phase: 'Pending', podIPs: [], conditions: [] }),
-    })
+  function current(): Pod | undefined {
+    const found = table.get('Pod', name, namespace)
+    return found?.metadata.uid === pod.metadata.uid ? found : undefined
   }
 
-  function condition(type: string, status: 'True' | 'False', why: Partial<Condition> = {}) {
+  /** Changes the pod's status as it stands in the table; does nothing once the pod is gone. */
+  function report(change: (status: PodStatus) => PodStatus) {
+    const found = abandoned ? undefined : current()
+    if (found) table.put({ ...found, status: change(found.status ?? pending) })
+  }
+
+  function conditions(types: readonly string[], status: 'True' | 'False', why: Partial<Condition> = {}) {
     report((before) => ({
       ...before,
-      conditions: withCondition(before.conditions, { type, status, ...why }, clock.now()),
+      conditions: types.reduce(
+        (all, type) => withCondition(all, { type, status, ...why }, clock.now()),
+        before.conditions,
+      ),
     }))
   }
 
-  async function makeSandbox(): Promise<Sandbox> {
-    for (let retry = firstRetry; ; retry = Math.min(2 * retry, lastRetry)) {
-      try {
-        return await createSandbox(pod, options)
-      } catch (error) {
-        if (stopping.signal.aborted) throw error
-        const message = error instanceof Error ? error.message : String(error)
-        log.warn('no sandbox for a pod', { ...facts, error })
-        report((status) => ({ ...status, reason: 'FailedCreatePodSandBox', message }))
-        await sleep(clock, retry, { signal: stopping.signal, background: true })
-      }
+  function troubled(reason: string, doing: string) {
+    return (error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error)
+      log.warn(`${doing}: trying again`, { ...facts, error })
+      report((status) => ({ ...status, reason, message }))
     }
   }
 
-  async function startContainer(container: Container, { namespace: inside }: Sandbox) {
-    const start = options.workloadFor(container.image)
-    const { clock, random } = options
-    workloads.push(await start({ pod, container, sockets: inside.sockets, clock, random, log }))
+  async function startContainer(container: Container, { namespace: inside, addresses }: Sandbox) {
+    const { sockets } = inside
+    const context = { pod: current() ?? pod, container, addresses, sockets, clock, random, log }
+    const workload = await backOff(() => options.workloadFor(container.image)(context), {
+      clock,
+      signal: ending.signal,
+      onFailure: troubled('ContainerFailed', `container ${container.name} did not start`),
+    })
+    workloads.set(container.name, workload)
   }
 
   async function start() {
-    const made = await makeSandbox()
+    // The first report comes after this function's caller has the run in its books.
+    await Promise.resolve()
+    if (pod.status?.podIP !== undefined) report(restarted)
+    const made = await backOff(() => createSandbox(pod, options), {
+      clock,
+      signal: ending.signal,
+      onFailure: troubled('FailedCreatePodSandBox', 'no sandbox for a pod'),
+    })
     sandbox = made
-    if (stopping.signal.aborted) return
+    ending.signal.throwIfAborted()
     const [podIP] = made.addresses
+    const [hostIP] = nodeAddresses
     report(({ reason, message, ...status }) => ({
       ...status,
       podIPs: made.addresses.map((ip) => ({ ip })),
       ...(podIP !== undefined && { podIP }),
+      ...(hostIP !== undefined && { hostIP }),
       startTime: new Date(clock.now()).toISOString(),
     }))
-    for (const container of containersOf(pod)) await startContainer(container, made)
-    if (stopping.signal.aborted) return
-    report((status) => ({ ...status, phase: 'Running' }))
-    condition('ContainersReady', 'True')
+    for (const sidecar of sidecarsOf(pod)) await startContainer(sidecar, made)
+    const started = await Promise.allSettled(pod.spec.containers.map((one) => startContainer(one, made)))
+    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
+    ending.signal.throwIfAborted()
+    report(({ reason, message, ...status }) => ({ ...status, phase: 'Running' }))
     watchReadiness(pod, made, {
       ...options,
-      signal: stopping.signal,
-      onChange: (ready) => condition('Ready', ready ? 'True' : 'False'),
+      signal: ending.signal,
+      onChange: (ready, message) =>
+        conditions(['ContainersReady', 'Ready'], ready ? 'True' : 'False', {
+          ...(!ready && { reason: 'ContainersNotReady' }),
+          ...(message !== undefined && { message }),
+        }),
     })
   }
 
-  const started = start().catch((error) => {
-    if (stopping.signal.aborted) return
-    log.error('a pod did not start', { ...facts, error })
-    const message = error instanceof Error ? error.message : String(error)
-    report((status) => ({ ...status, reason: 'ContainerFailed', message }))
-    condition('Ready', 'False', { reason: 'ContainerFailed', message })
+  const started = start().catch((error: unknown) => {
+    if (!ending.signal.aborted) log.error('a pod did not start', { ...facts, error })
   })
 
-  async function tearDown() {
-    stopping.abort()
-    await started
-    const stopped = await Promise.allSettled(workloads.map((workload) => workload.stop()))
-    const removed = await Promise.allSettled([sandbox?.remove()])
-    for (const outcome of [...stopped, ...removed]) {
-      if (outcome.status === 'rejected')
-        log.error('a pod was not cleaned up wholly', { ...facts, error: outcome.reason })
-    }
-    const current = table.get('Pod', name, namespace)
-    if (current?.metadata.uid === pod.metadata.uid && current && isTerminating(current))
-      table.remove('Pod', name, namespace)
-    onGone()
-    ended?.resolve()
+  async function giveBack() {
+    const ended = [...workloads].map(async ([container, workload]) => {
+      await workload.stop()
+      workloads.delete(container)
+    })
+    const outcomes = [...(await Promise.allSettled(ended)), ...(await Promise.allSettled([sandbox?.remove()]))]
+    const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+    const [first] = errors
+    if (errors.length === 0) return
+    const reason = first instanceof Error ? first.message : String(first)
+    throw new AggregateError(errors, `pod ${facts.pod} was not cleaned up wholly: ${reason}`)
   }
 
-  function beginTearDown() {
-    if (tearingDown) return
-    tearingDown = true
-    void tearDown()
+  async function tearDown() {
+    ending.abort()
+    await started
+    await backOff(giveBack, {
+      clock,
+      signal: final.signal,
+      onFailure: troubled('FailedKillPod', 'a pod was not cleaned up wholly'),
+    }).catch((error: unknown) => {
+      if (abandoned || error !== final.signal.reason) throw error
+      // It was waiting when it was told to be done: one last attempt.
+      return giveBack()
+    })
+    const found = current()
+    if (found && isTerminating(found)) table.remove('Pod', name, namespace)
+    onGone()
+  }
+
+  function endNow(): Promise<void> {
+    timer?.handle[Symbol.dispose]()
+    tearingDown ??= tearDown()
+    return tearingDown
+  }
+
+  /** Only a last attempt rejects, and `stop` tells of that. */
+  function endQuietly() {
+    endNow().catch(() => undefined)
   }
 
   return {
@@ -140,29 +177,33 @@ export function runPod(pod: Pod, options: PodRunOptions): PodRun {
       return sandbox
     },
     end(grace) {
-      const already = ended
-      const end = already ?? Promise.withResolvers<void>()
-      ended = end
-      if (grace === 0) {
-        graceTimer?.[Symbol.dispose]()
-        beginTearDown()
-      } else if (!already) {
-        graceTimer = clock.after(grace, beginTearDown, { background: true })
-      }
-      return end.promise
+      const at = clock.now() + grace
+      if (tearingDown || (timer && timer.at <= at)) return
+      timer?.handle[Symbol.dispose]()
+      if (grace === 0) endQuietly()
+      else timer = { at, handle: clock.after(grace, endQuietly, { background: true }) }
+    },
+    stop() {
+      final.abort()
+      return endNow()
     },
     abandon() {
-      graceTimer?.[Symbol.dispose]()
-      tearingDown = true
-      stopping.abort()
+      abandoned = true
+      timer?.handle[Symbol.dispose]()
+      ending.abort()
+      final.abort()
     },
   }
 }
 
-/** Containers that keep running: the pod's own, and init containers that are sidecars. */
-function containersOf({ spec }: Pod): readonly Container[] {
-  return [
-    ...spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always'),
-    ...spec.containers,
-  ]
+const pending: PodStatus = { phase: 'Pending', podIPs: [], conditions: [] }
+
+/** A pod whose node has started anew: it has no address yet, and is not ready. */
+function restarted({ conditions }: PodStatus): PodStatus {
+  return { ...pending, conditions: conditions.filter(({ type }) => type === 'PodScheduled') }
+}
+
+/** Init containers that keep running. The others have done their work before anything is simulated. */
+function sidecarsOf({ spec }: Pod): readonly Container[] {
+  return spec.initContainers.filter(({ restartPolicy }) => restartPolicy === 'Always')
 }

@@ -20,13 +20,18 @@ export function podFrom(
   }
 }
 
-/** Eight hexadecimal digits that stand for a template: FNV-1a over its JSON. */
+/** Eight hexadecimal digits that stand for a template, whatever the order of its keys: FNV-1a over its JSON. */
 export function templateHash(template: PodTemplate): string {
   let hash = 0x811c9dc5
-  for (const character of JSON.stringify(template)) {
+  for (const character of JSON.stringify(template, inKeyOrder)) {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x0100_0193) >>> 0
   }
   return hash.toString(16).padStart(8, '0')
+}
+
+function inKeyOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 const letters = 'bcdfghjklmnpqrstvwxz2456789'

@@ -12,7 +12,7 @@ export interface Sandbox {
   readonly namespace: Namespace
   /** The pod's addresses, in the plugin's order. */
   readonly addresses: readonly Ip[]
-  /** Leaves the network and takes the namespace away. Does all of it, then throws what failed. */
+  /** Leaves the network and takes the namespace away. Does all of it, then throws what failed; may be repeated then. */
   remove(): Promise<void>
 }
 
@@ -20,37 +20,70 @@ export interface SandboxOptions {
   readonly kernel: Kernel
   readonly network: PodNetwork
   readonly random: () => number
+  /** The node's own: those of pods in the node's own namespace. */
+  readonly nodeAddresses: readonly Ip[]
 }
 
-/** Makes the namespace first, as CNI asks of a runtime, then joins it. When it fails, nothing is left behind. */
+/**
+ * Makes the namespace first, as CNI asks of a runtime, then joins it. When it fails, nothing is left behind. A pod with
+ * `hostNetwork` lives in the node's own namespace, and no plugin is asked.
+ */
 export async function createSandbox(pod: Pod, options: SandboxOptions): Promise<Sandbox> {
-  const { kernel, network, random } = options
+  const { kernel, network, random, nodeAddresses } = options
   const containerId = randomId(random)
-  const name = `cni-${containerId.slice(0, 16)}`
-  const netns = await kernel.netns.create(name)
-  const id: SandboxId = { containerId, netns: netns.path, args: argsOf(pod, containerId) }
-  const namespace = kernel.in(netns)
-
-  async function removeNamespace() {
-    const outcomes = await Promise.allSettled([namespace[Symbol.asyncDispose](), kernel.netns.delete(name)])
-    return [...outcomes, ...(await Promise.allSettled([netns[Symbol.asyncDispose]()]))]
-  }
-
-  try {
-    const result = await network.attach(id)
+  const args = argsOf(pod, containerId)
+  if (pod.spec.hostNetwork) {
+    const netns = kernel.netns.host
+    const namespace = kernel.in(netns)
+    const remove = removal(containerId, [() => namespace[Symbol.asyncDispose]()])
     return {
-      id,
+      id: { containerId, netns: netns.path, args },
       netns,
       namespace,
-      addresses: podAddresses(result),
-      async remove() {
-        const left = await Promise.allSettled([network.detach(id)])
-        throwFirst([...left, ...(await removeNamespace())], `sandbox ${containerId} could not be removed`)
-      },
+      addresses: nodeAddresses,
+      remove,
     }
+  }
+  const name = `cni-${containerId.slice(0, 16)}`
+  const netns = await kernel.netns.create(name)
+  const namespace = kernel.in(netns)
+  const id: SandboxId = { containerId, netns: netns.path, args }
+  const emptied = [
+    () => namespace[Symbol.asyncDispose](),
+    () => kernel.netns.delete(name),
+    () => netns[Symbol.asyncDispose](),
+  ]
+  try {
+    const addresses = podAddresses(await network.attach(id))
+    const remove = removal(containerId, [() => network.detach(id), ...emptied])
+    return { id, netns, namespace, addresses, remove }
   } catch (error) {
-    await removeNamespace()
+    await removal(containerId, emptied)().catch((left: unknown) => {
+      throw new AggregateError([error, left], error instanceof Error ? error.message : String(error))
+    })
     throw error
+  }
+}
+
+/** Takes every step, whatever became of those before, and only those that have not succeeded yet. */
+function removal(containerId: string, steps: readonly (() => PromiseLike<void>)[]): () => Promise<void> {
+  let left = steps
+  return async () => {
+    const failed: (() => PromiseLike<void>)[] = []
+    const errors: unknown[] = []
+    for (const step of left) {
+      try {
+        await step()
+      } catch (error) {
+        failed.push(step)
+        errors.push(error)
+      }
+    }
+    left = failed
+    const [first] = errors
+    if (errors.length === 0) return
+    const reason = first instanceof Error ? first.message : String(first)
+    throw new AggregateError(errors, `sandbox ${containerId.slice(0, 16)} could not be removed: ${reason}`)
   }
 }
 
@@ -75,9 +108,4 @@ function argsOf(pod: Pod, containerId: string): Readonly<Record<string, string>>
 /** 64 hexadecimal digits, as container runtimes have them. */
 function randomId(random: () => number): string {
   return Array.from({ length: 64 }, () => Math.floor(random() * 16).toString(16)).join('')
-}
-
-function throwFirst(outcomes: readonly PromiseSettledResult<unknown>[], message: string): void {
-  const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
-  if (errors.length > 0) throw new AggregateError(errors, message)
 }

@@ -1,4 +1,4 @@
-import { matchesLabels, type Node, type Pod } from '@podfabric/kube'
+import { matchesLabels, type Node, type Pod, type PodStatus } from '@podfabric/kube'
 import { hasCondition, withCondition } from './conditions.ts'
 import type { ControlLoopPart } from './control-loop.ts'
 import type { ObjectTable } from './object-table.ts'
@@ -13,35 +13,36 @@ export function scheduler(table: ObjectTable, now: () => number): ControlLoopPar
   return {
     name: 'scheduler',
     sync() {
-      for (const pod of table.list('Pod')) {
-        if (pod.spec.nodeName === undefined && !isTerminating(pod)) place(pod, table, now())
+      const pods = table.list('Pod')
+      const waiting = pods.filter((pod) => pod.spec.nodeName === undefined && !isTerminating(pod))
+      if (waiting.length === 0) return
+      const nodes = table.list('Node')
+      const load = loads(pods)
+      for (const pod of waiting) {
+        const reasons = nodes.map((node) => refusal(pod, node))
+        const [best] = nodes
+          .filter((_, i) => reasons[i] === undefined)
+          .toSorted((a, b) => loadOf(a, load) - loadOf(b, load))
+        table.put(best ? placed(pod, best, now()) : unplaced(pod, reasons, now()))
+        if (best) load.set(best.metadata.name, loadOf(best, load) + 1)
       }
     },
   }
 }
 
-function place(pod: Pod, table: ObjectTable, at: number): void {
-  const nodes = table.list('Node')
-  const reasons = nodes.map((node) => refusal(pod, node))
-  const fitting = nodes.filter((_, i) => reasons[i] === undefined)
-  const load = loads(table)
-  const [best] = fitting.toSorted(
-    (a, b) => (load.get(a.metadata.name) ?? 0) - (load.get(b.metadata.name) ?? 0),
-  )
-  const conditions = pod.status?.conditions ?? []
-  const status = { ...(pod.status ?? { phase: 'Pending' as const, podIPs: [] }) }
-  if (best) {
-    const scheduled = withCondition(conditions, { type: 'PodScheduled', status: 'True' }, at)
-    table.put({
-      ...pod,
-      spec: { ...pod.spec, nodeName: best.metadata.name },
-      status: { ...status, conditions: scheduled },
-    })
-    return
-  }
-  const message = `0 of ${nodes.length} nodes fit: ${countReasons(reasons) || 'there is no node'}`
-  const unscheduled = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const
-  table.put({ ...pod, status: { ...status, conditions: withCondition(conditions, unscheduled, at) } })
+const pending: PodStatus = { phase: 'Pending', podIPs: [], conditions: [] }
+
+function placed(pod: Pod, { metadata }: Node, at: number): Pod {
+  const status = pod.status ?? pending
+  const conditions = withCondition(status.conditions, { type: 'PodScheduled', status: 'True' }, at)
+  return { ...pod, spec: { ...pod.spec, nodeName: metadata.name }, status: { ...status, conditions } }
+}
+
+function unplaced(pod: Pod, reasons: readonly (string | undefined)[], at: number): Pod {
+  const status = pod.status ?? pending
+  const message = `0 of ${reasons.length} nodes fit: ${countReasons(reasons) || 'there is no node'}`
+  const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const
+  return { ...pod, status: { ...status, conditions: withCondition(status.conditions, condition, at) } }
 }
 
 function refusal(pod: Pod, node: Node): string | undefined {
@@ -52,13 +53,15 @@ function refusal(pod: Pod, node: Node): string | undefined {
   return undefined
 }
 
-function loads(table: ObjectTable): ReadonlyMap<string, number> {
+function loads(pods: readonly Pod[]): Map<string, number> {
   const load = new Map<string, number>()
-  for (const { spec } of table.list('Pod').filter((pod) => !isFinished(pod))) {
+  for (const { spec } of pods.filter((pod) => !isFinished(pod))) {
     if (spec.nodeName !== undefined) load.set(spec.nodeName, (load.get(spec.nodeName) ?? 0) + 1)
   }
   return load
 }
+
+const loadOf = ({ metadata }: Node, load: ReadonlyMap<string, number>) => load.get(metadata.name) ?? 0
 
 function countReasons(reasons: readonly (string | undefined)[]): string {
   const counts = new Map<string, number>()

@@ -1,55 +1,74 @@
 import type { Clock } from '@podfabric/kernel'
-import { isReady, type Pod } from '@podfabric/kube'
+import { type Deployment, isReady, type Pod, type ReplicaSet, type StatefulSet } from '@podfabric/kube'
 import { ClusterError } from './cluster-error.ts'
 import { hasCondition } from './conditions.ts'
 import type { ControlLoop } from './control-loop.ts'
+import { describeObject } from './describe-object.ts'
 import type { ObjectTable } from './object-table.ts'
 import { isFinished, isTerminating } from './owned.ts'
 
-/** What is not yet as it should be, one sentence each; empty once all is. */
+/** What is not yet as it should be, one sentence each; empty once all is. A paused Deployment is as it should be. */
 export function unsettled(table: ObjectTable): readonly string[] {
   return [
+    ...table.list('Deployment').flatMap(unsettledDeployment),
+    ...table.list('StatefulSet').flatMap(unsettledStatefulSet),
+    ...table.list('ReplicaSet').flatMap(unsettledReplicaSet),
     ...table.list('Pod').flatMap((pod) => unsettledPod(pod, table) ?? []),
-    ...table.list('Deployment').flatMap(({ metadata, spec, status }) => {
-      const right =
-        status?.observedGeneration === metadata.generation &&
-        status?.updatedReplicas === spec.replicas &&
-        status.replicas === spec.replicas &&
-        status.availableReplicas === spec.replicas
-      const now = `${status?.availableReplicas ?? 0} available, ${status?.updatedReplicas ?? 0} up to date`
-      return right || spec.paused
-        ? []
-        : [`deployment ${metadata.namespace}/${metadata.name}: ${now}, ${spec.replicas} wished`]
-    }),
-    ...[...table.list('StatefulSet'), ...table.list('ReplicaSet')].flatMap(
-      ({ kind, metadata, spec, status }) => {
-        const right = status?.replicas === spec.replicas && status.readyReplicas === spec.replicas
-        const now = `${status?.readyReplicas ?? 0} ready`
-        return right
-          ? []
-          : [`${kind.toLowerCase()} ${metadata.namespace}/${metadata.name}: ${now}, ${spec.replicas} wished`]
-      },
-    ),
   ]
 }
 
+function unsettledDeployment(deployment: Deployment): readonly string[] {
+  const { metadata, spec, status } = deployment
+  const right =
+    status?.observedGeneration === metadata.generation &&
+    status?.updatedReplicas === spec.replicas &&
+    status.replicas === spec.replicas &&
+    status.availableReplicas === spec.replicas
+  const now = `${status?.availableReplicas ?? 0} available, ${status?.updatedReplicas ?? 0} up to date`
+  return right || spec.paused ? [] : [`${describeObject(deployment)}: ${now}, ${spec.replicas} wished`]
+}
+
+function unsettledStatefulSet(set: StatefulSet): readonly string[] {
+  const { spec, status, metadata } = set
+  const { replicas, updateStrategy, ordinals } = spec
+  const untouched =
+    updateStrategy.type === 'OnDelete'
+      ? replicas
+      : Math.max(0, updateStrategy.rollingUpdate.partition - ordinals.start)
+  const right =
+    status?.observedGeneration === metadata.generation &&
+    status?.replicas === replicas &&
+    status.readyReplicas === replicas &&
+    status.updatedReplicas >= replicas - untouched
+  const now = `${status?.readyReplicas ?? 0} ready, ${status?.updatedReplicas ?? 0} up to date`
+  return right ? [] : [`${describeObject(set)}: ${now}, ${replicas} wished`]
+}
+
+function unsettledReplicaSet(set: ReplicaSet): readonly string[] {
+  const { spec, status } = set
+  const right = status?.replicas === spec.replicas && status.readyReplicas === spec.replicas
+  return right ? [] : [`${describeObject(set)}: ${status?.readyReplicas ?? 0} ready, ${spec.replicas} wished`]
+}
+
 function unsettledPod(pod: Pod, table: ObjectTable): string | undefined {
-  const { name, namespace } = pod.metadata
   if (isFinished(pod)) return undefined
-  const what = `pod ${namespace}/${name}`
+  const what = describeObject(pod)
   if (isTerminating(pod)) return `${what}: is ending`
-  const node = table.get('Node', pod.spec.nodeName ?? '')
+  const { nodeName } = pod.spec
+  const node = nodeName === undefined ? undefined : table.get('Node', nodeName)
+  if (nodeName !== undefined && !node) return `${what}: there is no node ${nodeName}`
   if (node && !hasCondition(node.status?.conditions, 'Ready'))
-    return `${what}: its node ${node.metadata.name} is silent`
+    return `${what}: its node ${nodeName} is silent`
   if (isReady(pod)) return undefined
-  const scheduled = pod.status?.conditions.find(({ type }) => type === 'PodScheduled')
-  return `${what}: ${pod.status?.message ?? scheduled?.message ?? pod.status?.reason ?? 'not ready'}`
+  const { conditions = [], message } = pod.status ?? {}
+  const why = conditions.find(({ status, message }) => status === 'False' && message !== undefined)
+  return `${what}: ${message ?? why?.message ?? 'not ready'}`
 }
 
 export interface SettledOptions {
   /** Milliseconds on the cluster's clock. Default 600 s: longer than a lost node takes to be given up. */
   readonly timeout?: number
-  /** More that must hold, each a sentence while it does not. */
+  /** More that must hold, each a sentence while it does not. Asked again after each change of an object. */
   readonly also?: () => readonly string[]
 }
 
@@ -59,12 +78,11 @@ export interface SettledOptions {
  */
 export async function settled(
   table: ObjectTable,
-  loop: ControlLoop,
+  loop: Pick<ControlLoop, 'idle' | 'problems'>,
   clock: Clock,
   options: SettledOptions = {},
 ): Promise<void> {
   const { timeout = 600_000, also = () => [] } = options
-  const missing = () => [...unsettled(table), ...also()]
   let late = false
   let wake: () => void = () => undefined
   const timer = clock.after(timeout, () => {
@@ -78,20 +96,19 @@ export async function settled(
         wake = resolve
       })
       await loop.idle()
-      const left = missing()
-      if (left.length === 0) return
-      if (late) {
-        const shown = left.slice(0, 5).join('; ')
-        const more = left.length > 5 ? `; and ${left.length - 5} more` : ''
-        throw new ClusterError(
-          'CLUSTER_NOT_SETTLED',
-          `not settled after ${timeout / 1000} s: ${shown}${more}`,
-        )
-      }
+      const missing = [...loop.problems(), ...unsettled(table), ...also()]
+      if (missing.length === 0) return
+      if (late) throw notSettled(missing, timeout)
       await changed
     }
   } finally {
     timer[Symbol.dispose]()
     watch[Symbol.dispose]()
   }
+}
+
+function notSettled(missing: readonly string[], timeout: number): ClusterError {
+  const shown = missing.slice(0, 5).join('; ')
+  const more = missing.length > 5 ? `; and ${missing.length - 5} more` : ''
+  return new ClusterError('CLUSTER_NOT_SETTLED', `not settled after ${timeout / 1000} s: ${shown}${more}`)
 }
