@@ -54,6 +54,7 @@ export const rules = {
   'CK-13': rule('SPEC 0.4.0, "CHECK"', 'MUST', 'CHECK prints nothing or an error'),
   'ST-01': rule(status, 'MUST', 'STATUS exits with 0 when ADD would be served'),
   'ST-03': rule(status, 'SHOULD', 'STATUS fails when a finite resource, such as addresses, is used up'),
+  'ST-05': rule(status, 'MUST', 'no other verb depends on STATUS being called, or on its success'),
   'VR-02': rule(version, 'MUST', 'VERSION prints cniVersion and supportedVersions'),
   'VR-03': rule(version, 'MUST', 'VERSION needs CNI_COMMAND alone'),
   'GC-01': rule(gc, 'MUST', 'what is not known to be stale is kept: valid attachments, and other networks'),

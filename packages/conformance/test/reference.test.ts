@@ -1,18 +1,23 @@
-import { expect, it } from 'vitest'
+import { linuxAvailable } from '@podfabric/kernel-linux'
+import { describe } from 'vitest'
 import { referenceConfig, referencePlugin, smallReferenceConfig } from '../src/fixtures/reference-plugin.ts'
-import { formatTable, verdictOf } from '../src/index.ts'
 import { linuxWorld } from '../src/node/index.ts'
-import { run } from '../src/run.ts'
+import { type Subject, testPlugin } from '../src/vitest/index.ts'
 
-it('ref', { timeout: 60_000 }, async () => {
-  const report = await run(
-    {
-      kind: 'factory',
-      factory: referencePlugin,
-      config: referenceConfig,
-      small: { config: smallReferenceConfig, addresses: 5 },
-    },
-    { world: linuxWorld },
-  )
-  expect(verdictOf(report).ok).toBe(true)
+const subject: Subject = {
+  kind: 'factory',
+  factory: referencePlugin,
+  config: referenceConfig,
+  small: { config: smallReferenceConfig, addresses: 5 },
+  name: 'the reference plugin',
+}
+
+describe('on simulated kernels', () => {
+  testPlugin(subject)
+})
+
+const linux = linuxAvailable()
+
+describe.skipIf(!linux.available)(`on Linux${linux.available ? '' : ` (skipped: ${linux.reason})`}`, () => {
+  testPlugin(subject, { world: linuxWorld })
 })

@@ -1,5 +1,4 @@
 import type { Clock, Kernel } from '@podfabric/kernel'
-import { ifAddress } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import type { Features } from '../feature.ts'
 import type { Subject, SubjectList } from '../subject.ts'
@@ -28,6 +27,8 @@ export interface Harness extends Verbs, Probes, Expectations {
   readonly ifName: string
   /** The versions that VERSION lists. */
   readonly versions: readonly string[]
+  /** How many addresses the small configuration has; 0 where there is none. */
+  readonly smallPool: number
   /** The first node. */
   readonly node: Node
   readonly nodes: readonly Node[]
@@ -99,6 +100,7 @@ export async function openHarness(options: HarnessOptions): Promise<OpenHarness>
     list,
     ifName,
     versions,
+    smallPool: subject.small?.addresses ?? 0,
     node,
     nodes,
     transcript,
@@ -143,14 +145,15 @@ function sandboxesOf({ seed, lo, kept }: SandboxOptions) {
   return {
     async create({ name: node, kernel }: Node): Promise<Pod> {
       count += 1
-      const name = `cnf${seed.toString(36)}-${node}-${count}`
+      const number = count
+      const name = `cnf${seed.toString(36)}-${node}-${number}`
       const netns = await kernel.netns.create(name)
       named.add(name)
       const at = kernel.in(netns)
       kept.push(netns, at)
       if (lo) await at.links.set('lo', { up: true })
-      const containerId = `cnf${seed.toString(16).padStart(8, '0')}${count.toString(16).padStart(53, '0')}`
-      return { name: `pod ${count} on ${node}`, node, containerId, netns, path: netns.path, at }
+      const containerId = `cnf${seed.toString(16).padStart(8, '0')}${number.toString(16).padStart(53, '0')}`
+      return { name: `pod ${number} on ${node}`, node, containerId, netns, path: netns.path, at }
     },
     async drop({ kernel }: Node, pod: Pod): Promise<void> {
       const [entry] = (await kernel.netns.list()).filter(({ id }) => id === pod.netns.id)
@@ -182,6 +185,3 @@ async function closeAll(
   await attempt(() => world.close())
   if (errors.length > 0) throw new AggregateError(errors, 'the world of a case could not be cleared')
 }
-
-/** An address to give to a link of the harness' own. */
-export const foreignAddress = ifAddress('198.51.100.7/32')

@@ -17,16 +17,19 @@ export function testPlugin(subject: Subject, options: Omit<RunOptions, 'onResult
   const chosen = chooseCases(options.suite ?? cases, options.only)
   describe(`${subject.name ?? 'the plugin'} is a conformant CNI plugin`, () => {
     let discovery: Promise<Discovery> | undefined
+    const discovered = () => {
+      discovery ??= discover(subject, world, seed)
+      return discovery
+    }
     for (const each of chosen) {
       it(`${each.id} [${each.level}] ${each.title}`, { timeout: 60_000 }, async (context) => {
-        discovery ??= discover(subject, world, seed)
-        const result = await runCase(subject, each, await discovery, { ...options, seed, world })
+        const result = await runCase(subject, each, await discovered(), { ...options, seed, world })
         if (result.status === 'not applicable') context.skip(result.reason)
         if (result.failure !== undefined) throw new Error(formatFailure(result))
       })
     }
     it('something of the suite applies to it', async () => {
-      const { features } = await (discovery ??= discover(subject, world, seed))
+      const { features } = await discovered()
       const applies = chosen.some(({ requires = [] }) =>
         requires.every((feature) => features[feature] === true),
       )
