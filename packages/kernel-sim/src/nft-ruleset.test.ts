@@ -50,7 +50,8 @@ const refusals: readonly (readonly [Errno, string, ...NftCommand[]])[] = [
   ['ENOENT', 'the same name in another family', remove({ ...table, family: 'ip' })],
   ['ENOENT', 'a chain in no table', add({ ...chain('c'), table: 'x' })],
   ['EEXIST', 'a chain created twice', create(chain('a'))],
-  ['EEXIST', 'a chain made a base chain', add(base('a', filter('input')))],
+  ['EEXIST', 'a chain made a base chain', add(base('a', nat('input')))],
+  ['EOPNOTSUPP', 'a chain made a base chain with a policy', add(base('a', filter('input')))],
   ['EOPNOTSUPP', 'another hook for a base chain', add(base('in', filter('forward')))],
   [
     'EOPNOTSUPP',

@@ -103,8 +103,11 @@ export class Ruleset {
     const { base } = chain
     if (spec.base === undefined) return
     const name = `chain ${spec.table} ${spec.name}`
-    if (base === undefined)
-      throw new KernelError('EEXIST', `nft add ${name}`, 'it is there and no base chain')
+    if (base === undefined) {
+      // Linux looks at a policy first.
+      const code = spec.base.policy === undefined ? 'EEXIST' : 'EOPNOTSUPP'
+      throw new KernelError(code, `nft add ${name}`, 'it is there and no base chain')
+    }
     const { type, hook, priority, policy = base.policy } = spec.base
     if (type !== base.type || hook !== base.hook || priority !== base.priority) {
       throw new KernelError(
