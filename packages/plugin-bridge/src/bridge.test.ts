@@ -7,7 +7,7 @@ import { memoryStore, type Store } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import bridge from './index.ts'
 import { testIpam } from './ipam.fixture.ts'
-import { inNamespace, kernels, killedAt, settled, snapshot, type TestNode } from './node.fixture.ts'
+import { inNamespace, kernels, killedAt, snapshot, type TestNode } from './node.fixture.ts'
 
 const subnet = '10.88.0.0/24'
 const settings = {
@@ -206,9 +206,9 @@ describe.each(kernels)('bridge on $name', ({ skip, make }) => {
     const one = await pod('one')
     const runtime = runtimeOn()
     await runtime.add(network(), one)
-    const before = settled(await snapshot(node.kernel))
+    const before = await snapshot(node.kernel)
     await expect(runtimeOn().add(network(), one)).rejects.toMatchObject({ number: 103 })
-    expect(settled(await snapshot(node.kernel))).toEqual(before)
+    expect(await snapshot(node.kernel)).toEqual(before)
     await runtime.check(network(), one)
     await inPod(one, async ({ links }) => {
       await links.add({ kind: 'bridge', name: 'eth1' })
@@ -330,10 +330,10 @@ describe.each(kernels)('bridge on $name', ({ skip, make }) => {
     const runtime = runtimeOn()
     const one = await pod('one')
     await runtime.add(small, one)
-    const before = settled(await snapshot(node.kernel))
+    const before = await snapshot(node.kernel)
     const kept = await records()
     await expect(runtime.addOrUndo(small, await pod('two'))).rejects.toMatchObject({ number: 101 })
-    expect(settled(await snapshot(node.kernel))).toEqual(before)
+    expect(await snapshot(node.kernel)).toEqual(before)
     expect(await records()).toEqual(kept)
     await expect(runtime.status(small)).rejects.toMatchObject({ number: 50 })
   })

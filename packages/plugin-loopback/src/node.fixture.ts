@@ -1,33 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Kernel, Namespace } from '@podfabric/kernel'
-import { linux, linuxAvailable } from '@podfabric/kernel-linux'
+import { linuxAvailable } from '@podfabric/kernel-linux'
+import { linuxLab } from '@podfabric/kernel-linux/testing'
+import { simulate } from '@podfabric/kernel-sim'
 
-/** A node alone, with `lo` up and nothing else. */
+/** A node alone, with `lo` up and perhaps a card. */
 export interface TestNode {
   readonly kernel: Kernel
   close(): Promise<void>
 }
 
-/** A node of Linux: a namespace of this machine; nothing outside of it is touched. */
+async function simulatedNode(): Promise<TestNode> {
+  return { kernel: simulate().node('node-1'), close: async () => undefined }
+}
+
+/** A namespace of this machine; nothing outside of it is touched. */
 async function linuxNode(): Promise<TestNode> {
-  const directory = mkdtempSync(join(tmpdir(), 'plugin-test-'))
-  const machine = linux({ directory: join(directory, 'nodes') })
-  const netns = await machine.netns.create('node')
-  const kernel = linux({ host: netns.path, directory: join(directory, 'pods') })
-  await within(kernel, '', ({ links }) => links.set('lo', { up: true }))
-  return {
-    kernel,
-    async close() {
-      for (const { name } of await kernel.netns.list()) await kernel.netns.delete(name)
-      await kernel[Symbol.asyncDispose]()
-      await netns[Symbol.asyncDispose]()
-      await machine.netns.delete('node')
-      await machine[Symbol.asyncDispose]()
-      rmSync(directory, { recursive: true })
-    },
-  }
+  const lab = await linuxLab()
+  const [kernel] = await lab.nodes(1)
+  if (kernel === undefined) throw new Error('the lab gave no node')
+  return { kernel, close: () => lab.close() }
 }
 
 const available = linuxAvailable()
@@ -38,6 +29,7 @@ export const kernels: readonly {
   readonly skip: boolean
   make(): Promise<TestNode>
 }[] = [
+  { name: 'the simulated kernel', skip: false, make: simulatedNode },
   {
     name: available.available ? 'Linux' : `Linux (skipped: ${available.reason})`,
     skip: !available.available,
