@@ -56,7 +56,10 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
   const register = (command: Command, name = command.name()) =>
     command.action((...given: unknown[]) => {
       const options = command.opts()
-      const args = given.slice(0, -2).filter((word) => word !== undefined).map(String)
+      const args = given
+        .slice(0, -2)
+        .filter((word) => word !== undefined)
+        .map(String)
       found({ command: name, args, options })
     })
 
