@@ -105,6 +105,8 @@ export class TcpControlBlock {
   readonly #host: TcpHost
   readonly #addressSum: number
   readonly #timestampOffset: number
+  /** What ICMP said of the path, in octets; kept for the connection's life. */
+  #pathMtu = Infinity
   readonly #retransmission: TcpTimer
   readonly #lingering: TcpTimer
   #probing = false
@@ -144,7 +146,8 @@ export class TcpControlBlock {
   }
 
   #segmentSize(): number {
-    return Math.max(Math.min(this.maximumSize, this.ownMaximumSize) - (this.timestamps ? 12 : 0), 1)
+    const size = Math.min(this.maximumSize, this.ownMaximumSize, this.#pathMtu - this.#headers())
+    return Math.max(size - (this.timestamps ? 12 : 0), 1)
   }
 
   /** The options of the other side's SYN are known, or the MTU may have changed. */
@@ -340,6 +343,7 @@ export class TcpControlBlock {
 
   enterTimeWait(): void {
     this.state = 'time-wait'
+    this.sender.ring.clear()
     this.#retransmission.cancel()
     this.#lingering.set(LINGER, true)
   }
@@ -372,7 +376,8 @@ export class TcpControlBlock {
 
   /** The path takes packets of `mtu` octets at most. */
   pathShrank(mtu: number): void {
-    const size = Math.max(mtu - this.#headers() - (this.timestamps ? 12 : 0), 1)
+    this.#pathMtu = Math.min(this.#pathMtu, mtu)
+    const size = this.#segmentSize()
     if (size >= this.sender.segment) return
     this.sender.resegment(size)
     this.schedule()

@@ -64,6 +64,23 @@ describe.each([4, 6] as const)('over IPv%i', (family) => {
     expect(sizes.filter((size) => size > 1300).length).toBeLessThan(sizes.length / 4)
     expect(sizes).toContain(1300)
   })
+
+  it('remembers what the path takes after a timeout', async () => {
+    const { client, server, path, sent, clock } = await connected({ family })
+    path.mtu = 1300
+    const received = readAll(server)
+    await client.write(pattern(20_000))
+    await clock.advance(1000)
+    const before = sent.length
+    path.cut = true
+    await client.write(pattern(20_000))
+    await clock.advance(1000)
+    path.cut = false
+    await client.finish()
+    expect((await received).length).toBe(40_000)
+    const sizes = sent.slice(before).map(({ segment }) => segment.length + (family === 4 ? 20 : 40))
+    expect(Math.max(...sizes)).toBe(1300)
+  })
 })
 
 describe('the handshake', () => {
