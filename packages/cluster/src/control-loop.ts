@@ -106,6 +106,8 @@ export function controlLoop(
       .then(run)
       .finally(() => {
         running = undefined
+        // A change may have come after the last round and before this.
+        if (dirty) poke()
       })
   }
 
