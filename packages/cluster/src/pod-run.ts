@@ -192,6 +192,8 @@ export function runPod(pod: Pod, options: PodRunOptions): PodRun {
       timer?.handle[Symbol.dispose]()
       ending.abort()
       final.abort()
+      // Its programs end with it. What they can no longer close went with the node.
+      for (const workload of workloads.values()) void Promise.allSettled([workload.stop()])
     },
   }
 }
