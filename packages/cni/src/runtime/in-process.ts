@@ -1,7 +1,7 @@
 import { CniError } from '../error.ts'
 import type { Exec } from '../exec.ts'
 import { execDelegate } from '../exec-delegate.ts'
-import type { PluginContext, PluginFactory } from '../plugin.ts'
+import type { Plugin, PluginContext, PluginFactory } from '../plugin.ts'
 import { type PluginHost, pluginHost } from '../skel/host.ts'
 import { runVerb } from '../skel/run-verb.ts'
 
@@ -15,19 +15,26 @@ export interface InProcessOptions {
 /** A plugin's context but for delegation, which follows from where plugins run. */
 export type NetworkContext = Omit<PluginContext, 'delegate'>
 
+/** Plugins that run in this process. */
+export interface InProcess extends Exec {
+  /** The plugin that serves a network's calls. CNI_INVALID_NETWORK_CONFIG when there is no plugin of that type. */
+  plugin(network: string, type: string): Promise<Plugin>
+}
+
 /** Runs plugins in this process, through the same edge as executables: the same octets in, the same octets out. */
-export function inProcess({ plugins, context }: InProcessOptions): Exec {
+export function inProcess({ plugins, context }: InProcessOptions): InProcess {
   const hosts = new Map<string, PluginHost>()
+
+  function hostOf(type: string): PluginHost {
+    const host = hosts.get(type)
+    if (host) return host
+    const known = [...hosts.keys()].sort().join(', ') || 'none'
+    throw new CniError('CNI_INVALID_NETWORK_CONFIG', `there is no plugin ${type}; there are ${known}`)
+  }
+
   const exec: Exec = {
     async run(type, env, stdin, options = {}) {
-      const host = hosts.get(type)
-      if (host === undefined) {
-        const known = [...hosts.keys()].sort().join(', ')
-        throw new CniError(
-          'CNI_INVALID_NETWORK_CONFIG',
-          `there is no plugin ${type}; there are ${known || 'none'}`,
-        )
-      }
+      const host = hostOf(type)
       options.signal?.throwIfAborted()
       let stderr = ''
       const warn = (message: string) => {
@@ -53,5 +60,5 @@ export function inProcess({ plugins, context }: InProcessOptions): Exec {
     if (host.type !== type) throw new RangeError(`the plugin listed as ${type} calls itself ${host.type}`)
     hosts.set(type, host)
   }
-  return exec
+  return { ...exec, plugin: async (network, type) => hostOf(type).plugin(network) }
 }
