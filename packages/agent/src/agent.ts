@@ -4,13 +4,11 @@ import {
   type ControllerStatus,
   type Exec,
   type ExecOutcome,
-  execDelegate,
   type Log,
   type NetworkList,
-  type Plugin,
-  type PluginContext,
   type PluginFactory,
   parsePluginConfig,
+  toCniError,
 } from '@podfabric/cni'
 import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import type { Clock, Kernel } from '@podfabric/kernel'
@@ -25,6 +23,7 @@ export interface AgentOptions {
   /** The plugins that there are, by their types. */
   readonly plugins: Readonly<Record<string, PluginFactory>>
   readonly clock: Clock
+  /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   readonly log: Log
 }
@@ -36,12 +35,15 @@ export interface Agent {
   /** The runtime's side of CNI over these plugins. */
   readonly runtime: CniRuntime
   /**
-   * Starts the controllers of a network's plugins; resolves once the node is in order. When one does not start, those that did
-   * are stopped. Starting a network that is started is CNI_INVALID_NETWORK_CONFIG.
+   * Reads the configuration of each of a network's plugins, then starts their controllers in the list's order; resolves once the
+   * node is in order. When one does not start, those that did are stopped. CNI_INVALID_NETWORK_CONFIG for a plugin that is not
+   * there, a configuration that it does not take, and a network that is started already; CNI_INCOMPATIBLE_VERSION; what a
+   * controller fails with.
    */
   start(network: NetworkList): Promise<void>
   /** One call of a plugin executable, handed over by its process. Never rejects: what fails is an error object on stdout. */
   serve(call: AgentCall): Promise<ExecOutcome>
+  /** One entry for each controller that runs. */
   status(): readonly NetworkStatus[]
   /** Stops the controllers; the data path stays as it is. Stops all, then throws what failed. */
   stop(): Promise<void>
@@ -49,6 +51,7 @@ export interface Agent {
 
 export interface NetworkStatus extends ControllerStatus {
   readonly network: string
+  /** The plugin's type. */
   readonly plugin: string
 }
 
@@ -60,92 +63,101 @@ interface Running {
 
 export function agent(options: AgentOptions): Agent {
   const { node, kernel, store, plugins, clock, random, log } = options
-  const contextOf = (network: string) => ({
-    node,
-    kernel,
-    store: scoped(store, `networks/${network}/`),
-    clock,
-    random,
+  const exec = inProcess({
+    plugins,
+    context: (network) => ({
+      node,
+      kernel,
+      store: scoped(store, `networks/${network}/`),
+      clock,
+      random,
+      log,
+    }),
+  })
+  const runtime = cniRuntime({
+    exec,
+    store: scoped(store, `runtimes/${encodeURIComponent(node.name)}/`),
     log,
   })
-  const exec = inProcess({ plugins, context: contextOf })
-  const runtime = cniRuntime({ exec, store: scoped(store, `runtimes/${node.name}/`), log })
-  const running: Running[] = []
+  /** By network; a network whose controllers are being started has none yet. */
+  const networks = new Map<string, readonly Running[]>()
 
-  function controllersOf(network: NetworkList): Running[] {
-    return network.plugins.flatMap((listed) => {
-      const factory = plugins[listed.type]
-      if (!factory) {
-        const known = Object.keys(plugins).sort().join(', ')
-        throw new CniError(
-          'CNI_INVALID_NETWORK_CONFIG',
-          `network ${network.name}: there is no plugin ${listed.type}; there are ${known}`,
-        )
+  async function controllersOf(network: NetworkList): Promise<readonly Running[]> {
+    const running: Running[] = []
+    for (const listed of network.plugins) {
+      const { type } = listed
+      const plugin = await exec.plugin(network.name, type)
+      const { capabilities, ...keys } = listed
+      const source = { ...keys, cniVersion: network.cniVersion, name: network.name }
+      const config = plugin.parse(parsePluginConfig(source, plugin.versions))
+      const controller = plugin.controller?.(config)
+      if (controller) running.push({ network: network.name, plugin: type, controller })
+    }
+    return running
+  }
+
+  async function startAll(controllers: readonly Running[]): Promise<void> {
+    const started: Running[] = []
+    try {
+      for (const one of controllers) {
+        await one.controller.start()
+        started.push(one)
       }
-      const plugin = factory(withDelegates(contextOf(network.name), exec))
-      const controller = controllerOf(plugin, network, listed)
-      return controller ? [{ network: network.name, plugin: listed.type, controller }] : []
-    })
+    } catch (error) {
+      for (const left of await stopAll(started)) {
+        log.error('a controller did not stop', { node: node.name, error: left })
+      }
+      throw error
+    }
   }
 
   return {
     exec,
     runtime,
     async start(network) {
-      if (running.some((one) => one.network === network.name)) {
+      const { name } = network
+      if (networks.has(name)) {
         throw new CniError(
           'CNI_INVALID_NETWORK_CONFIG',
-          `network ${network.name} is started already on node ${node.name}`,
+          `network ${name} is started already on node ${node.name}`,
         )
       }
-      const started: Running[] = []
+      networks.set(name, [])
       try {
-        for (const one of controllersOf(network)) {
-          await one.controller.start()
-          started.push(one)
-        }
+        const controllers = await controllersOf(network)
+        await startAll(controllers)
+        networks.set(name, controllers)
       } catch (error) {
-        await stopAll(started)
-        throw error
+        networks.delete(name)
+        throw toCniError(error, `network ${name} on node ${node.name}`)
       }
-      running.push(...started)
     },
     async serve({ type, env, stdin }) {
       try {
         return await exec.run(type, env, stdin)
       } catch (error) {
-        return failedOutcome(error)
+        return failedOutcome(error, stdin)
       }
     },
     status: () =>
-      running.map(({ network, plugin, controller }) => ({ network, plugin, ...controller.status() })),
+      [...networks.values()]
+        .flat()
+        .map(({ network, plugin, controller }) => ({ network, plugin, ...controller.status() })),
     async stop() {
-      const errors = await stopAll(running.splice(0))
+      const running = [...networks.values()].flat()
+      networks.clear()
+      const errors = await stopAll(running)
       if (errors.length > 0)
         throw new AggregateError(errors, `node ${node.name}: not every controller stopped`)
     },
   }
 }
 
-function withDelegates(context: Omit<PluginContext, 'delegate'>, exec: Exec): PluginContext {
-  return {
-    ...context,
-    delegate: (type) =>
-      execDelegate(exec, type, (text) => context.log.warn(text.trimEnd(), { plugin: type })),
+/** In reverse order, whatever becomes of the others; what failed. */
+async function stopAll(running: readonly Running[]): Promise<readonly unknown[]> {
+  const errors: unknown[] = []
+  for (const { controller } of running.toReversed()) {
+    await controller.stop().catch((error: unknown) => errors.push(error))
   }
-}
-
-function controllerOf(
-  plugin: Plugin,
-  network: NetworkList,
-  listed: NetworkList['plugins'][number],
-): Controller | undefined {
-  if (!plugin.controller) return undefined
-  const source = { ...listed, cniVersion: network.cniVersion, name: network.name }
-  return plugin.controller(plugin.parse(parsePluginConfig(source, plugin.versions)))
-}
-
-async function stopAll(running: readonly Running[]): Promise<unknown[]> {
-  const outcomes = await Promise.allSettled(running.toReversed().map(({ controller }) => controller.stop()))
-  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  return errors
 }

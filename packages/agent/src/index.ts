@@ -5,6 +5,7 @@ export {
   formatAgentAnswer,
   formatAgentCall,
   handedOver,
+  handedOverFrom,
   maxCallLength,
   parseAgentAnswer,
   parseAgentCall,

@@ -1,13 +1,22 @@
 import { createConnection } from 'node:net'
 import { CniError, type ExecOutcome } from '@podfabric/cni'
-import { type AgentCall, formatAgentCall, parseAgentAnswer } from '../protocol.ts'
+import { type AgentCall, formatAgentCall, maxCallLength, parseAgentAnswer } from '../protocol.ts'
 import { socketVariable } from './socket-path.ts'
 
 /**
  * Hands a call to the agent that listens at a Unix socket, and waits for its outcome. CNI_NOT_AVAILABLE where nobody listens:
- * nothing was applied, and the runtime may try again.
+ * nothing was applied, and the runtime may try again. CNI_DECODING_FAILURE for a call that is too long to be handed over;
+ * CNI_IO_FAILURE when the agent goes away meanwhile.
  */
-export function callAgent(path: string, call: AgentCall): Promise<ExecOutcome> {
+export async function callAgent(path: string, call: AgentCall): Promise<ExecOutcome> {
+  const octets = new TextEncoder().encode(formatAgentCall(call))
+  if (octets.length > maxCallLength) {
+    throw new CniError('CNI_DECODING_FAILURE', `a call of more than ${maxCallLength} octets`)
+  }
+  return parseAgentAnswer(await exchange(path, octets))
+}
+
+function exchange(path: string, octets: Uint8Array): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = ''
     let connected = false
@@ -15,18 +24,12 @@ export function callAgent(path: string, call: AgentCall): Promise<ExecOutcome> {
     socket.setEncoding('utf8')
     socket.on('connect', () => {
       connected = true
-      socket.end(formatAgentCall(call))
+      socket.end(octets)
     })
     socket.on('data', (chunk: string) => {
       answer += chunk
     })
-    socket.on('end', () => {
-      try {
-        resolve(parseAgentAnswer(answer))
-      } catch (error) {
-        reject(error)
-      }
-    })
+    socket.on('end', () => resolve(answer))
     socket.on('error', (cause) => reject(connected ? brokenOff(path, cause) : notThere(path, cause)))
   })
 }
