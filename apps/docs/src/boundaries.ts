@@ -23,6 +23,29 @@ export function boundaryViolations(
   ]
 }
 
+/** Every dependency that no source imports, and every development one that no test, benchmark or document does. */
+export function unusedDependencies(workspace: readonly WorkspacePackage[]): string[] {
+  return workspace.flatMap(({ name, manifest, files }) => {
+    const used = {
+      dependencies: importedBy(files.filter(({ path }) => !isTest(path))),
+      devDependencies: importedBy(files),
+    }
+    return (['dependencies', 'devDependencies'] as const).flatMap((field) =>
+      Object.keys(manifest[field] ?? {})
+        .filter((dependency) => !used[field].has(dependency.replace(/^@types\//, '')))
+        .map((dependency) => `${name}/package.json: nothing imports ${dependency} of its ${field}`),
+    )
+  })
+}
+
+function importedBy(files: readonly SourceFile[]): ReadonlySet<string> {
+  return new Set(
+    files.flatMap(({ path, text }) =>
+      readSource(path, text).imports.map(({ specifier }) => dependencyOf(specifier)),
+    ),
+  )
+}
+
 function packageViolations(table: ArchitectureTable, workspacePackage: WorkspacePackage): string[] {
   const { name, manifest, files } = workspacePackage
   const rule = table.packages.get(name)
@@ -165,7 +188,7 @@ function rowOf(rows: readonly PackageRule[], path: string): PackageRule {
 }
 
 export function isTest(path: string): boolean {
-  return /^(test|bench)\/|\/fixtures\/|\.test\.ts$/.test(path)
+  return /^(test|bench)\/|\/fixtures\/|\.(test|fixture)\.ts$|\.md$/.test(path)
 }
 
 function mayAssert(name: string, path: string): boolean {

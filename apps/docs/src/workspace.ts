@@ -1,9 +1,10 @@
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { codeBlocks } from './code-blocks.ts'
 
 export interface SourceFile {
-  /** From the package's folder, with `/`. */
+  /** From the package's folder, with `/`. A Markdown file's stands for one of its code blocks, at the lines it has there. */
   readonly path: string
   readonly text: string
 }
@@ -28,7 +29,7 @@ export interface Manifest {
 
 export const workspaceRoot = join(dirname(fileURLToPath(import.meta.url)), '../../..')
 
-/** Every package and app of the workspace with its TypeScript files. */
+/** Every package and app of the workspace with its TypeScript files and the `ts` blocks of its documents. */
 export function readWorkspace(root: string = workspaceRoot): WorkspacePackage[] {
   return ['packages', 'apps'].flatMap((group) =>
     readdirSync(join(root, group))
@@ -40,13 +41,16 @@ export function readWorkspace(root: string = workspaceRoot): WorkspacePackage[] 
           name: group === 'apps' ? `apps/${name}` : name,
           folder,
           manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
-          files: globSync('{src,test,bench}/**/*.ts', { cwd: folder })
-            .map((path) => ({
-              path: path.replaceAll('\\', '/'),
-              text: readFileSync(join(folder, path), 'utf8'),
-            }))
-            .sort((a, b) => (a.path < b.path ? -1 : 1)),
+          files: globSync('{{src,test,bench}/**/*.ts,*.md}', { cwd: folder })
+            .map((path) => path.replaceAll('\\', '/'))
+            .sort()
+            .flatMap((path) => filesIn(path, readFileSync(join(folder, path), 'utf8'))),
         }
       }),
   )
+}
+
+function filesIn(path: string, text: string): SourceFile[] {
+  if (!path.endsWith('.md')) return [{ path, text }]
+  return codeBlocks(text, 'ts').map((block) => ({ path, text: '\n'.repeat(block.line) + block.text }))
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parseArchitecture } from '../src/architecture-table.ts'
-import { boundaryViolations } from '../src/boundaries.ts'
+import { boundaryViolations, unusedDependencies } from '../src/boundaries.ts'
 import { readWorkspace, type WorkspacePackage, workspaceRoot } from '../src/workspace.ts'
 
 const table = parseArchitecture(readFileSync(join(workspaceRoot, 'apps/docs/architecture.md'), 'utf8'))
@@ -134,6 +134,23 @@ describe('a workspace that breaks one rule is told so', () => {
       'low/package.json: yaml is "^2.0.0", not from the catalog',
       expect.stringMatching(/^packages depend on each other: @podfabric\/low → .* → @podfabric\/low$/),
       expect.stringMatching(/^packages depend on each other: /),
+    ])
+  })
+
+  it('a dependency that only tests import, and a development one that nothing does', () => {
+    const files = {
+      'src/index.test.ts': `import '@podfabric/low'`,
+      'README.md': `import '@podfabric/kernel'`,
+    }
+    const each = made('plugin', { low: 1, kernel: 1 }, files)
+    const { dependencies, ...manifest } = each.manifest
+    expect(unusedDependencies([each])).toEqual([
+      'plugin/package.json: nothing imports @podfabric/low of its dependencies',
+      'plugin/package.json: nothing imports @podfabric/kernel of its dependencies',
+    ])
+    const devDependencies = { ...dependencies, oracle: 'catalog:' }
+    expect(unusedDependencies([{ ...each, manifest: { ...manifest, devDependencies } }])).toEqual([
+      'plugin/package.json: nothing imports oracle of its devDependencies',
     ])
   })
 
