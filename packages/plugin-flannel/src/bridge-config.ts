@@ -6,15 +6,13 @@ import type { NodeRecord } from './node-record.ts'
 export const bridgeVersions = cniVersions
 
 /**
- * What the bridge plugin is given: a bridge that is the pods' gateway in the node's subnet, and addresses from that subnet. The
- * network's own keys `delegate` come last and win.
+ * What the bridge plugin is given: the request as it came, but for the network's own keys, asking for a bridge that is the pods'
+ * gateway in the node's subnet, and for addresses of that subnet. The keys under `delegate` win.
  */
 export function bridgeConfig(source: PluginConfig, config: FlannelConfig, node: NodeRecord): PluginConfig {
-  const { cniVersion, name, runtimeConfig } = source
+  const { network, subnetLength, backend, interface: underlay, delegate, ...request } = source
   return {
-    cniVersion,
-    name,
-    ...(runtimeConfig && { runtimeConfig }),
+    ...request,
     bridge: 'cni0',
     isDefaultGateway: true,
     ipMasq: false,
@@ -22,12 +20,23 @@ export function bridgeConfig(source: PluginConfig, config: FlannelConfig, node: 
     mtu: node.mtu,
     // Parsed from JSON, so its values are.
     ...(config.delegate as Readonly<Record<string, Json>>),
+    cniVersion: source.cniVersion,
+    name: source.name,
     type: 'bridge',
     ipam: {
       type: 'host-local',
       ranges: [[{ subnet: node.subnet }]],
       routes: [{ dst: config.network }, { dst: defaultRoute(node.subnet) }],
     },
+  }
+}
+
+/** The saved configuration of an attachment, with what this request alone has. */
+export function savedConfig(saved: PluginConfig, { prevResult, runtimeConfig }: PluginConfig): PluginConfig {
+  return {
+    ...saved,
+    ...(prevResult !== undefined && { prevResult }),
+    ...(runtimeConfig !== undefined && { runtimeConfig }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { CniError, type Plugin, type PluginContext, type PluginFactory } from '@podfabric/cni'
-import { bridgeConfig, bridgeVersions } from './bridge-config.ts'
+import { bridgeConfig, bridgeVersions, savedConfig } from './bridge-config.ts'
 import { type FlannelConfig, parseFlannelConfig } from './config.ts'
 import { flannelController } from './controller.ts'
 import { delegateName, delegateRecords } from './delegate-record.ts'
@@ -28,7 +28,8 @@ const flannel: PluginFactory<FlannelConfig> = (context) => {
       const source = bridgeConfig(request.source, request.config, await nodeRecord(context))
       // First the record, then the attachment: whatever exists can be undone.
       const records = delegateRecords(context.store, context.node.name)
-      await records.put(delegateName(request), source)
+      const { prevResult, ...kept } = source
+      await records.put(delegateName(request), kept)
       try {
         return await bridge().add({ ...request, source })
       } catch (error) {
@@ -48,13 +49,13 @@ const flannel: PluginFactory<FlannelConfig> = (context) => {
           `there is no record of container ${request.containerId}, ${request.ifName}`,
         )
       }
-      await bridge().check({ ...request, source: saved.value })
+      await bridge().check({ ...request, source: savedConfig(saved.value, request.source) })
     },
     async del(request) {
       const records = delegateRecords(context.store, context.node.name)
       const saved = await records.get(delegateName(request))
       if (!saved) return
-      await bridge().del({ ...request, source: saved.value })
+      await bridge().del({ ...request, source: savedConfig(saved.value, request.source) })
       await records.delete(delegateName(request))
     },
     async gc(request) {

@@ -1,4 +1,4 @@
-import { type Link, ownedAlias, ownership } from '@podfabric/kernel'
+import { type Link, ownedAlias, ownership, type VxlanSpec } from '@podfabric/kernel'
 import {
   familyOf,
   type IfAddress,
@@ -33,24 +33,33 @@ export async function vxlanBackend(config: VxlanConfig, context: BackendContext)
   const mac = there?.mac ?? previous?.vtepMac ?? randomMac(random)
 
   async function ensureDevice(subnet: Prefix) {
-    const found = (await namespace.links.list()).find((link) => link.name === name)
-    if (found && !isRight(found, config, context)) await namespace.links.delete(name)
-    if (!found || !isRight(found, config, context)) {
-      await namespace.links.add({
-        kind: 'vxlan',
-        name,
-        vni: config.vni,
-        udpPort: config.port,
-        local: underlay.address,
-        underlay: underlay.link,
-        learning: false,
-        mac,
-        mtu,
-        alias: ownedAlias(name),
-      })
+    const [links, addresses] = await Promise.all([namespace.links.list(), namespace.addresses.list()])
+    let found = links.find((link) => link.name === name)
+    if (found && !isRight(found, config, context)) {
+      await namespace.links.delete(name)
+      found = undefined
     }
-    await namespace.links.set(name, { up: true, mtu })
-    await namespace.addresses.replace({ link: name, address: deviceAddress(subnet), noDad: true })
+    if (!found) await namespace.links.add(deviceSpec())
+    if (!found?.up || found.mtu !== mtu) await namespace.links.set(name, { up: true, mtu })
+    const address = deviceAddress(subnet)
+    if (!found || !addresses.some((row) => row.link === name && row.address === address)) {
+      await namespace.addresses.replace({ link: name, address, noDad: true })
+    }
+  }
+
+  function deviceSpec(): VxlanSpec {
+    return {
+      kind: 'vxlan',
+      name,
+      vni: config.vni,
+      udpPort: config.port,
+      local: underlay.address,
+      underlay: underlay.link,
+      learning: false,
+      mac,
+      mtu,
+      alias: ownedAlias(name),
+    }
   }
 
   return {
