@@ -76,6 +76,15 @@ describe('a path that loses, swaps, doubles and delays', () => {
     )
   })
 
+  it('never makes two ends ignore each other, when both repeat what the other has', async () => {
+    const transfer = { up: pattern(30_000, 1), down: pattern(30_000, 2) }
+    for (let seed = 0; seed < 60; seed++) {
+      const path = { seed, latency: 20, jitter: 90, loss: 0.22, duplication: 0.2 }
+      const { client, server } = await exchange(path, transfer)
+      expect(isSame(client, transfer.down) && isSame(server, transfer.up), `seed ${seed}`).toBe(true)
+    }
+  })
+
   it('takes a mebibyte through a loss of one in five', async () => {
     const transfer = { up: pattern(1 << 20), down: new Uint8Array(0) }
     const { server, sent, took } = await exchange({ seed: 5, loss: 0.2, jitter: 5 }, transfer)
