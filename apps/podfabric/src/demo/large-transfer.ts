@@ -11,6 +11,7 @@ const patience = 60_000
 /** A transfer of full-sized packets between nodes: it stalls where the overlay's headers do not fit the wire. */
 export const largeTransfer: Proof = {
   claim: 'Large transfers pass between nodes: the pods’ MTU leaves room for the outer headers.',
+  bulk: true,
   async run(lab) {
     const pods = runningPods(lab)
     const pair = pods.flatMap((from) =>

@@ -1,4 +1,5 @@
 import type { RunningPod } from '@podfabric/cluster'
+import { sleep } from '@podfabric/kernel'
 import { type Deployment, isHeadless, isReady, matchesLabels, type Service } from '@podfabric/kube'
 import { type Lab, runningPods } from '../lab/lab.ts'
 import { podLabel } from '../lab/pod-name.ts'
@@ -15,10 +16,14 @@ interface Scene {
   readonly port: number
 }
 
+/** Milliseconds after each step: longer than answers may be kept, so that old ones are used up. */
+const between = 10_000
+
 /** Before, while and after scaling and rolling over, the name stands for the pods that are ready. */
 export const namesFollowPods: Proof = {
   claim:
     'A service’s name resolves to the pods that are there now; scaled and rolled over, no call by name fails.',
+  bulk: true,
   async run(lab) {
     const scene = findScene(lab)
     if (!scene)
@@ -37,10 +42,12 @@ export const namesFollowPods: Proof = {
       for (const count of [13, 1, replicas]) {
         lab.cluster.scale(target, count)
         await lab.cluster.settled()
+        await sleep(lab.clock, between)
         right = (await resolvesRightly(lab, scene, seen, `scaled to ${count}`)) && right
       }
       lab.cluster.restart(target)
       await lab.cluster.settled()
+      await sleep(lab.clock, between)
       right = (await resolvesRightly(lab, scene, seen, 'rolled over')) && right
     })
     const kept = podsOf(lab, deployment).filter(({ pod }) => before.has(pod.metadata.name))

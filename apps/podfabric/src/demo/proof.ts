@@ -4,6 +4,8 @@ import type { Lab } from '../lab/lab.ts'
 export interface Proof {
   /** The sentence. */
   readonly claim: string
+  /** It sends many packets: a capture of it keeps only the wire between the nodes. */
+  readonly bulk?: true
   /** Sends packets and says what it saw. Rejects only when the proof itself could not be made. */
   run(lab: Lab): Promise<Finding>
 }

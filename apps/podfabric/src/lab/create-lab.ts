@@ -63,6 +63,8 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
     clock,
     addNode,
     async failNode(name) {
+      // The cable first: nothing of what ends with the node is heard outside.
+      if (network.nodes().includes(name)) underlay.cut(name)
       await running.crashNode(name)
       network.remove(name)
     },
