@@ -19,15 +19,13 @@ export class KeyedMutex {
  * after it.
  */
 export class SharedLock {
-  #gate: Promise<unknown> = Promise.resolve()
+  /** Settles when the exclusive work that was asked for last has ended; undefined when there is none. */
+  #gate: Promise<unknown> | undefined
   readonly #running = new Set<Promise<unknown>>()
 
   async shared<T>(work: () => Promise<T>): Promise<T> {
-    // The gate may move on while this one waits for it.
-    for (let gate: Promise<unknown> | undefined; gate !== this.#gate; ) {
-      gate = this.#gate
-      await gate
-    }
+    // More exclusive work may have been asked for while this one waited.
+    while (this.#gate !== undefined) await this.#gate
     const current = work()
     this.#running.add(current)
     try {
@@ -38,12 +36,20 @@ export class SharedLock {
   }
 
   async exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.#gate
+    const before = this.#gate ?? Promise.resolve()
     const current = before.then(async () => {
       await Promise.allSettled(this.#running)
       return work()
     })
-    this.#gate = current.catch(() => undefined)
-    return current
+    const gate = current.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#gate = gate
+    try {
+      return await current
+    } finally {
+      if (this.#gate === gate) this.#gate = undefined
+    }
   }
 }

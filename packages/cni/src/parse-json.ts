@@ -69,8 +69,9 @@ const rawJson = JSON as JSON & {
 }
 
 const numberPattern = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y
-// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings must not hold control characters.
-const stringPattern = /"((?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"/y
+const escapePattern = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
+const quote = 0x22
+const backslash = 0x5c
 const spacePattern = /[ \t\n\r]*/y
 
 class Reader {
@@ -155,12 +156,26 @@ class Reader {
   }
 
   #string(): string {
-    stringPattern.lastIndex = this.#at
-    const match = stringPattern.exec(this.#text)
-    if (match === null) throw this.#error('a text that is not closed, or holds what must be escaped')
-    this.#at = stringPattern.lastIndex
-    const inner = match[1] ?? ''
-    return inner.includes('\\') ? (JSON.parse(match[0]) as string) : inner
+    const end = this.#endOfString()
+    if (end < 0) throw this.#error('a text that is not closed, or holds what must be escaped')
+    const literal = this.#text.slice(this.#at, end)
+    this.#at = end
+    return literal.includes('\\') ? (JSON.parse(literal) as string) : literal.slice(1, -1)
+  }
+
+  /** Behind the closing quote of the text that begins here, or -1. A loop: a pattern's stack ends at some megabytes. */
+  #endOfString(): number {
+    if (this.#text[this.#at] !== '"') return -1
+    for (let at = this.#at + 1; at < this.#text.length; at++) {
+      const code = this.#text.charCodeAt(at)
+      if (code === quote) return at + 1
+      if (code < 0x20) return -1
+      if (code !== backslash) continue
+      escapePattern.lastIndex = at
+      if (!escapePattern.test(this.#text)) return -1
+      at = escapePattern.lastIndex - 1
+    }
+    return -1
   }
 
   #number(): Json {

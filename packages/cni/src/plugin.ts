@@ -49,9 +49,9 @@ export interface Plugin<Config = unknown> {
   check(request: CheckRequest<Config>): Promise<void>
   /** Detaches. Succeeds when there is nothing left to detach, whatever else is gone. */
   del(request: DelRequest<Config>): Promise<void>
-  /** Removes what belongs to none of the request's valid attachments. */
+  /** Removes what belongs to none of the request's valid attachments. Missing: the plugin never leaves anything. */
   gc?(request: GcRequest<Config>): Promise<void>
-  /** Fails with CNI_NOT_AVAILABLE (50) or CNI_LIMITED_CONNECTIVITY (51) when ADD would not be served. */
+  /** Fails with CNI_NOT_AVAILABLE (50) or CNI_LIMITED_CONNECTIVITY (51) when ADD would not be served. Missing: always ready. */
   status?(request: StatusRequest<Config>): Promise<void>
   /** The node half of a network that needs one running. */
   controller?(config: Config): Controller

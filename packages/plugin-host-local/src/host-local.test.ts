@@ -1,6 +1,6 @@
 import { type Exec, parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
-import { keptLog } from '@podfabric/cni/testing'
+import { keptLog, pluginContract } from '@podfabric/cni/testing'
 import { memoryStore } from '@podfabric/store'
 import { manualClock } from '@podfabric/store/testing'
 import fc from 'fast-check'
@@ -184,4 +184,8 @@ describe('host-local', () => {
       }),
     )
   })
+})
+
+describe('host-local as a plugin', () => {
+  for (const { name, run } of pluginContract(hostLocal)) it(name, run)
 })

@@ -1,6 +1,6 @@
 import { parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
-import { keptLog } from '@podfabric/cni/testing'
+import { keptLog, pluginContract } from '@podfabric/cni/testing'
 import { systemClock } from '@podfabric/kernel'
 import { ip } from '@podfabric/netaddr'
 import { memoryStore } from '@podfabric/store'
@@ -82,4 +82,8 @@ describe.each(kernels)('loopback on $name', ({ skip, make }) => {
       expect((await links.get('lo')).up).toBe(true)
     })
   })
+})
+
+describe('loopback as a plugin', () => {
+  for (const { name, run } of pluginContract(loopback)) it(name, run)
 })

@@ -1,6 +1,6 @@
 import { parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
-import { keptLog } from '@podfabric/cni/testing'
+import { keptLog, pluginContract } from '@podfabric/cni/testing'
 import { failNth, type Kernel, systemClock, withMiddleware } from '@podfabric/kernel'
 import { ip, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
@@ -81,4 +81,8 @@ describe.each(kernels)('sample on $name', ({ skip, make }) => {
     }
     expect(failed).toBe(7)
   })
+})
+
+describe('sample as a plugin', () => {
+  for (const { name, run } of pluginContract(sample)) it(name, run)
 })

@@ -1,10 +1,5 @@
 export type { Exec, ExecOutcome } from '../exec.ts'
+export type { CallOptions, CniRuntime, CniRuntimeOptions, RuntimeAttachment } from './cni-runtime.ts'
 export { type InProcess, type InProcessOptions, inProcess, type NetworkContext } from './in-process.ts'
 export type { CachedAttachment } from './result-cache.ts'
-export {
-  type CallOptions,
-  type CniRuntime,
-  type CniRuntimeOptions,
-  cniRuntime,
-  type RuntimeAttachment,
-} from './runtime.ts'
+export { cniRuntime } from './runtime.ts'

@@ -39,7 +39,7 @@ export function pluginHost(factory: PluginFactory, context: ContextOf): PluginHo
 }
 
 /** For asking a plugin about itself. A factory that already works with its context is a mistake in the plugin. */
-const inertContext: PluginContext = {
+export const inertContext: PluginContext = {
   kernel: untouchable('kernel'),
   store: untouchable('store'),
   clock: untouchable('clock'),

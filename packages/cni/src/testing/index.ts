@@ -1,3 +1,4 @@
+export { type PluginCase, pluginContract } from './plugin-contract.ts'
 export { type RecordedCall, type RecordingScript, recordingPlugin } from './recording-plugin.ts'
 export {
   keptLog,
