@@ -13,6 +13,8 @@ export interface Calls {
 
 /** Milliseconds between calls. */
 const interval = 250
+/** Milliseconds after which a call has failed. */
+const patience = 3_000
 
 /**
  * Calls a name again and again from inside a pod while something else is done, as a real program does: answers are kept for as
@@ -36,7 +38,9 @@ export async function callWhile(
       const addresses = await resolver.lookup(target.name)
       const address = addresses[turn % addresses.length]
       if (address === undefined) throw new Error(`${target.name} has no address`)
-      const { pod } = await askWorkload(from.namespace.sockets, { address, port: target.port })
+      const { pod } = await within(lab, (signal) =>
+        askWorkload(from.namespace.sockets, { address, port: target.port }, { signal }),
+      )
       answeredBy.add(pod)
     } catch (error) {
       failures.push(`call ${made}: ${error instanceof Error ? error.message : error}`)
@@ -58,4 +62,17 @@ export async function callWhile(
     await calling
   }
   return { made, failures, answeredBy }
+}
+
+/** Gives up after `patience` on the cluster's clock. */
+async function within<T>(lab: Lab, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController()
+  const timer = lab.clock.after(patience, () =>
+    late.abort(new Error(`no answer within ${patience / 1000} s`)),
+  )
+  try {
+    return await work(late.signal)
+  } finally {
+    timer[Symbol.dispose]()
+  }
 }

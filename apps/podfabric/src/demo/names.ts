@@ -16,8 +16,11 @@ interface Scene {
   readonly port: number
 }
 
-/** Milliseconds after each step: longer than answers may be kept, so that old ones are used up. */
-const between = 10_000
+/**
+ * Milliseconds after each step: longer than the 5 s that answers may be kept, so that old ones are used up, and no multiple of it, so
+ * that the next step finds the client with an answer in hand.
+ */
+const between = 12_500
 
 /** Before, while and after scaling and rolling over, the name stands for the pods that are ready. */
 export const namesFollowPods: Proof = {

@@ -73,6 +73,8 @@ async function firstLine(socket: Socket): Promise<string> {
     if (length > maxRequest) socket.destroy(new RangeError(`a request of more than ${maxRequest} octets`))
   })
   const lines = createInterface({ input: socket })
+  // It passes on what the socket reports, long after the line too: an asker that went away must end nothing else.
+  lines.on('error', () => socket.destroy())
   const [line] = await once(lines, 'line')
   return String(line)
 }
