@@ -22,6 +22,11 @@ describe('parseJson', () => {
     )
   })
 
+  it('reads a text of megabytes, escapes and all', () => {
+    const text = JSON.stringify('"\\'.repeat(2_000_000))
+    expect(parseJson(text) === JSON.parse(text)).toBe(true)
+  })
+
   it('takes and refuses the same mutilated texts as JSON.parse, but for keys that occur twice', () => {
     const mutilated = fc
       .tuple(
