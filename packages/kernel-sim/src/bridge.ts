@@ -25,7 +25,8 @@ export class Bridge extends Device {
   mtuChosen = false
   readonly ports: BridgePort[] = []
   readonly fdb: BridgeFdb
-  #hadPort = false
+  /** Before anything made Linux look at the ports, a bridge without ports can carry packets. */
+  #looked = false
 
   constructor(netns: NetworkNamespace, name: string) {
     super(netns, name)
@@ -33,7 +34,14 @@ export class Bridge extends Device {
   }
 
   get carrier(): boolean {
-    return this.#hadPort ? this.ports.some(({ device }) => device.running) : true
+    return this.#looked ? this.ports.some(({ device }) => device.running) : true
+  }
+
+  /** Somebody chose the MAC address: it no longer follows the ports. */
+  chooseMac(): void {
+    this.macChosen = true
+    this.#looked = true
+    this.refresh()
   }
 
   addPort(device: Device, operation: string): void {
@@ -47,7 +55,7 @@ export class Bridge extends Device {
     const port = new BridgePort(this, device)
     device.port = port
     this.ports.push(port)
-    this.#hadPort = true
+    this.#looked = true
     this.addLocal(port)
     this.#followPorts()
     this.refresh()
@@ -104,7 +112,7 @@ export class Bridge extends Device {
   #followPorts(): void {
     if (!this.macChosen) {
       const lowest = this.ports.map(({ device }) => device.mac).sort()[0] ?? ZERO_MAC
-      if (lowest !== this.mac) this.setMac(lowest)
+      if (lowest !== this.mac) this.changeMac(lowest)
     }
     if (!this.mtuChosen) {
       this.mtu =

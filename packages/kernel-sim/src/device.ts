@@ -1,6 +1,5 @@
 import { KernelError, type Link } from '@podfabric/kernel'
-import { isGroupMac, type Mac, macFromBytes, macToBytes, randomMac, ZERO_MAC } from '@podfabric/netaddr'
-import { setU16At, setU32At } from '@podfabric/wire'
+import { isGroupMac, type Mac, macToBytes, randomMac, ZERO_MAC } from '@podfabric/netaddr'
 import type { BridgePort } from './bridge-port.ts'
 import type { CaptureQueue } from './capture.ts'
 import { drop, hop, NOTHING } from './hops.ts'
@@ -112,13 +111,11 @@ export abstract class Device implements Receiver {
       (bytes[5] as number)
   }
 
-  setMacNumbers(high: number, low: number): void {
-    const bytes = new Uint8Array(6)
-    setU16At(bytes, 0, high)
-    setU32At(bytes, 2, low)
-    this.mac = macFromBytes(bytes)
-    this.macHigh = high
-    this.macLow = low
+  /** As `setMac`, on a link in use: whoever knew its neighbors must ask again (neigh_changeaddr). */
+  changeMac(mac: Mac): void {
+    this.setMac(mac)
+    this.neighbors4.clear()
+    this.neighbors6.clear()
   }
 
   randomMac(): void {

@@ -55,28 +55,32 @@ export function addAddress4(device: Device, row: Address, operation: string): vo
   if (find(device, row.address) !== undefined) {
     throw new KernelError('EEXIST', operation, `${device.name} has the address already`)
   }
-  if (added.number === 0 || added.number >>> 28 === 14) {
-    throw new KernelError('EINVAL', operation, `${added.ip} is no address of a host`)
+  // Linux takes 0.0.0.0 without a word, and forgets it.
+  if (added.number === 0) return
+  const neighbors = addresses4.filter(({ mask, network }) => mask === added.mask && network === added.network)
+  if (neighbors.some(({ scope }) => scope !== added.scope)) {
+    throw new KernelError('EINVAL', operation, 'addresses of one network have one scope')
   }
-  added.secondary = addresses4.some(({ mask, network }) => mask === added.mask && network === added.network)
-  const firstSecondary = addresses4.findIndex(({ secondary }) => secondary)
-  const place = added.secondary || firstSecondary < 0 ? addresses4.length : firstSecondary
-  addresses4.splice(place, 0, added)
+  added.secondary = neighbors.length > 0
+  addresses4.splice(added.secondary ? addresses4.length : placeFor(device, added), 0, added)
   device.netns.ipv4.addOwn(added.number)
   addRoutes(device, added)
   notify(device, 'new', added)
 }
 
-/** Changes what can be changed of an address that is there, else adds it. */
+/** Where a primary address goes: behind the last primary of its scope or a narrower one. */
+function placeFor({ addresses4 }: Device, added: Ipv4Address): number {
+  return 1 + addresses4.findLastIndex((known) => !known.secondary && rank(known.scope) >= rank(added.scope))
+}
+
+function rank(scope: Ipv4Address['scope']): number {
+  return scope === 'global' ? 0 : scope === 'link' ? 1 : 2
+}
+
+/** Adds the address where it is not there. What is there stays as it is: Linux would change its lifetimes only. */
 export function replaceAddress4(device: Device, row: Address, operation: string): void {
   const known = find(device, row.address)
   if (known === undefined) return addAddress4(device, row, operation)
-  const wish = row.noPrefixRoute ?? false
-  if (known.noPrefixRoute !== wish) {
-    known.noPrefixRoute = wish
-    if (wish) removeRoutesOf(device, 4, (entry) => isPrefixRoute(entry, known))
-    else addRoutes(device, known)
-  }
   notify(device, 'new', known)
 }
 
@@ -102,8 +106,7 @@ function promote(device: Device, heir: Ipv4Address, followers: readonly Ipv4Addr
   heir.secondary = false
   const { addresses4 } = device
   addresses4.splice(addresses4.indexOf(heir), 1)
-  const firstSecondary = addresses4.findIndex(({ secondary }) => secondary)
-  addresses4.splice(firstSecondary < 0 ? addresses4.length : firstSecondary, 0, heir)
+  addresses4.splice(placeFor(device, heir), 0, heir)
   for (const follower of followers) {
     removeRoutesOf(device, 4, (entry) => isLocalRoute(entry, follower))
     addRoutes(device, follower)

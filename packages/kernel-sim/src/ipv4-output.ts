@@ -120,7 +120,7 @@ export function ipv4Leave(netns: NetworkNamespace, packet: Packet, route: RouteE
 
 function toNeighbor(netns: NetworkNamespace, packet: Packet, route: RouteEntry, out: Device): void {
   if (out.kind === 'loopback') {
-    pushEthernet(packet, 0, 0, out, etherTypes.ipv4)
+    pushEthernet(packet, out.macHigh, out.macLow, out, etherTypes.ipv4)
     return out.transmit(packet)
   }
   const destination = route.hasGateway ? route.gateway4 : i32At(packet.bytes, packet.start + 16)
@@ -140,6 +140,6 @@ function toNeighbor(netns: NetworkNamespace, packet: Packet, route: RouteEntry, 
 function toSelf(netns: NetworkNamespace, packet: Packet): void {
   if (packet.input !== undefined) return
   const copy = packet.clone()
-  pushEthernet(copy, 0, 0, netns.loopback, etherTypes.ipv4)
+  pushEthernet(copy, netns.loopback.macHigh, netns.loopback.macLow, netns.loopback, etherTypes.ipv4)
   netns.loopback.transmit(copy)
 }

@@ -8,6 +8,7 @@ import {
   isLinkLocal,
   isMulticast,
   isUnspecified,
+  LOOPBACK_IPV6,
   type Prefix,
   prefixFrom,
   prefixLength,
@@ -41,7 +42,7 @@ export class Ipv6Address {
     this.ip = addressOf(row.address)
     this.octets = ipToBytes(this.ip)
     this.length = prefixLength(row.address)
-    this.scope = this.ip === '::1' ? 'host' : isLinkLocal(this.ip) ? 'link' : 'global'
+    this.scope = this.ip === LOOPBACK_IPV6 ? 'host' : isLinkLocal(this.ip) ? 'link' : 'global'
     this.noPrefixRoute = row.noPrefixRoute ?? false
     this.noDad = row.noDad ?? false
     this.tentative = !this.noDad
@@ -190,7 +191,7 @@ export function addAnycastRoute(device: Device, address: Ipv6Address): void {
 }
 
 export function addPrefixRoute(device: Device, address: Ipv6Address): void {
-  if (address.noPrefixRoute || device.kind === 'loopback') return
+  if (address.noPrefixRoute || address.ip === LOOPBACK_IPV6) return
   add(device, 'unicast', prefixFrom(address.ip, address.length), TABLE_MAIN, METRIC)
 }
 

@@ -12,7 +12,7 @@ import { removeRoutesOf } from './route-changes.ts'
 /** The link was set up: the networks of the addresses that it has already are reachable by it. */
 export function ipv6Up(device: Device): void {
   if (isOff(device)) return
-  if (device.kind === 'loopback') return addOwnAddress6(device, LOOPBACK_IPV6, 128)
+  if (device.kind === 'loopback') addOwnAddress6(device, LOOPBACK_IPV6, 128)
   for (const address of device.addresses6) addPrefixRoute(device, address)
 }
 

@@ -107,7 +107,7 @@ function toNeighbor(netns: NetworkNamespace, packet: Packet, route: RouteEntry):
   const out = outOf(netns, route)
   const { bytes, start } = packet
   if (out.kind === 'loopback') {
-    pushEthernet(packet, 0, 0, out, etherTypes.ipv6)
+    pushEthernet(packet, out.macHigh, out.macLow, out, etherTypes.ipv6)
     return out.transmit(packet)
   }
   if (bytes[start + 24] === 0xff) {

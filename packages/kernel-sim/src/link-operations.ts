@@ -38,13 +38,14 @@ export function linkNamed(netns: NetworkNamespace, name: string, operation: stri
 export function addLink(netns: NetworkNamespace, spec: LinkSpec, resolve: Resolve, operation: string): void {
   checkName(spec.name, operation)
   checkAlias(spec.alias, operation)
+  if (spec.bridge !== undefined) linkNamed(netns, spec.bridge, operation)
+  if (spec.kind === 'vxlan') checkVxlan(netns, spec, operation)
   if (spec.mac !== undefined) checkMac(spec.mac, operation)
   checkFree(netns, spec.name, operation)
-  const bridge = spec.bridge === undefined ? undefined : bridgeNamed(netns, spec.bridge, operation)
   const device = make(netns, spec, resolve, operation)
   try {
     if (spec.alias) device.alias = spec.alias
-    bridge?.addPort(device, operation)
+    if (spec.bridge !== undefined) bridgeNamed(netns, spec.bridge, operation).addPort(device, operation)
     if (spec.up) setUp(device, true, operation)
   } catch (error) {
     deleteLink(device)
@@ -87,7 +88,7 @@ function makeVeth(netns: NetworkNamespace, spec: VethSpec, resolve: Resolve, ope
 function makeBridge(netns: NetworkNamespace, spec: BridgeSpec, operation: string): Device {
   const device = new Bridge(netns, spec.name)
   dress(device, spec.mac, spec.mtu, operation)
-  device.macChosen = spec.mac !== undefined
+  if (spec.mac !== undefined) device.chooseMac()
   if (spec.ageing !== undefined) {
     if (!(spec.ageing >= 0)) throw new KernelError('EINVAL', operation, `ageing ${spec.ageing} is no time`)
     device.ageing = spec.ageing
@@ -96,11 +97,15 @@ function makeBridge(netns: NetworkNamespace, spec: BridgeSpec, operation: string
   return device
 }
 
-function makeVxlan(netns: NetworkNamespace, spec: VxlanSpec, operation: string): Device {
-  const { vni, udpPort = VXLAN_PORT_LINUX, local, learning = true } = spec
+function checkVxlan(netns: NetworkNamespace, { vni, underlay }: VxlanSpec, operation: string): void {
+  if (underlay !== undefined) linkNamed(netns, underlay, operation)
   if (!Number.isInteger(vni) || vni < 0 || vni > 0xff_ffff) {
     throw new KernelError('ERANGE', operation, `vni ${vni} is not a number of 24 bits`)
   }
+}
+
+function makeVxlan(netns: NetworkNamespace, spec: VxlanSpec, operation: string): Device {
+  const { vni, udpPort = VXLAN_PORT_LINUX, local, learning = true } = spec
   const underlay = spec.underlay === undefined ? undefined : linkNamed(netns, spec.underlay, operation)
   const family = local === undefined || isV4(local) ? 4 : 6
   const twin = netns.vxlans().find((other) => {
@@ -185,12 +190,10 @@ export function setLink(
 }
 
 function setMac(device: Device, mac: Mac, operation: string): void {
-  if (device.kind === 'loopback')
-    throw new KernelError('EOPNOTSUPP', operation, 'lo has no MAC address to set')
   checkMac(mac, operation)
   const { macHigh, macLow, port } = device
-  device.setMac(mac)
-  if (device instanceof Bridge) device.macChosen = true
+  device.changeMac(mac)
+  if (device instanceof Bridge) device.chooseMac()
   port?.bridge.portMacChanged(port, macHigh, macLow)
   device.changed()
 }

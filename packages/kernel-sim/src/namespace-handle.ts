@@ -6,7 +6,8 @@ import { listFdb, listNeighbors } from './neighbor-operations.ts'
 import { conntrackOver } from './netfilter.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { applyOperation } from './operations.ts'
-import { listRoutes, listRules, lookupRoute } from './route-operations.ts'
+import { listRoutes, lookupRoute } from './route-operations.ts'
+import { listRules } from './rule-operations.ts'
 import { openUdp } from './udp-socket.ts'
 
 /** A handle on a namespace: the contract's tables and sockets over what the simulation has. */
@@ -29,13 +30,13 @@ export function namespaceHandle(netns: NetworkNamespace, resolve: Resolve): Name
     link: async (name) => use(() => linkNamed(netns, name, `ip link show dev ${name}`).row()),
     links: async () => use(() => netns.links().map((device) => device.row())),
     addresses: async () =>
-      use(() =>
-        netns
-          .links()
-          .flatMap(({ name, addresses4, addresses6 }) =>
-            [...addresses4, ...addresses6].map((address) => address.row(name)),
-          ),
-      ),
+      use(() => {
+        const links = netns.links()
+        return [
+          ...links.flatMap(({ name, addresses4 }) => addresses4.map((address) => address.row(name))),
+          ...links.flatMap(({ name, addresses6 }) => addresses6.map((address) => address.row(name))),
+        ]
+      }),
     routes: async () => use(() => listRoutes(netns)),
     rules: async () => use(() => listRules(netns)),
     neighbors: async () => use(() => listNeighbors(netns)),

@@ -1,5 +1,5 @@
 import { type FdbEntry, type FdbKey, KernelError, type Neighbor, type NeighborKey } from '@podfabric/kernel'
-import { isGroupMac, isV4, type Mac, macToNumber, ZERO_MAC } from '@podfabric/netaddr'
+import { isGroupMac, isV4, type Mac, macToNumber, UNSPECIFIED_IPV4, ZERO_MAC } from '@podfabric/netaddr'
 import { Bridge } from './bridge.ts'
 import { BridgeFdbEntry } from './bridge-fdb.ts'
 import type { BridgePort } from './bridge-port.ts'
@@ -42,7 +42,9 @@ export function replaceNeighbor(netns: NetworkNamespace, row: Neighbor, operatio
     throw new KernelError('EINVAL', operation, `a neighbor that is ${state} has a MAC address`)
   }
   const { high, low } = halves(row.mac ?? known?.mac ?? ZERO_MAC)
-  table.set(table.ensure(row.address), row, high, low)
+  // On the loopback link, IPv4 has one entry for all addresses (arp_constructor).
+  const onLoopback = isV4(row.address) && row.link === netns.loopback.name
+  table.set(table.ensure(onLoopback ? UNSPECIFIED_IPV4 : row.address), row, high, low)
 }
 
 /** ENOENT. */
@@ -68,22 +70,39 @@ function absent(operation: string): KernelError {
 }
 
 export function listNeighbors(netns: NetworkNamespace): Neighbor[] {
-  return netns.links().flatMap((device) => [...device.neighbors4.rows(), ...device.neighbors6.rows()])
+  const links = netns.links()
+  return [
+    ...links.flatMap((device) => device.neighbors4.rows()),
+    ...links.flatMap((device) => device.neighbors6.rows()),
+  ]
 }
 
 type FdbVerb = 'add' | 'replace' | 'append'
 
 /** EEXIST, EINVAL, EOPNOTSUPP, EPERM, EAFNOSUPPORT, each where Linux has it. */
 export function changeFdb(netns: NetworkNamespace, verb: FdbVerb, entry: FdbEntry, operation: string): void {
-  const device = linkNamed(netns, entry.link, operation)
-  if (entry.owner === 'master') return changeBridgeFdb(netns, device, verb, entry, operation)
-  if (device instanceof Vxlan) return changeVxlanFdb(device, verb, entry, operation)
-  if (device.kind === 'loopback' || entry.destination !== undefined) {
-    throw new KernelError('EOPNOTSUPP', operation, `${device.name} has no forwarding database of that kind`)
+  const device = etherNamed(netns, entry.link, operation)
+  if (entry.owner === 'master') {
+    const port = portOf(device, operation)
+    return changeBridgeFdb(port.bridge, port, verb, entry, operation)
   }
-  if (verb !== 'replace' && device.filter.has(entry.mac)) throw exists(operation)
+  if (device instanceof Bridge) return changeBridgeFdb(device, undefined, verb, entry, operation)
+  if (device instanceof Vxlan) return changeVxlanFdb(device, verb, entry, operation)
+  if ((entry.state ?? 'permanent') !== 'permanent') {
+    throw new KernelError('EINVAL', operation, "a link's own addresses are permanent")
+  }
+  if (device.filter.has(entry.mac)) {
+    if (verb === 'add') throw exists(operation)
+    return
+  }
   device.filter.add(entry.mac)
   if (netns.watched) netns.notify({ table: 'fdb', type: 'new', row: filterRow(device, entry.mac) })
+}
+
+function etherNamed(netns: NetworkNamespace, name: string, operation: string): Device {
+  const device = linkNamed(netns, name, operation)
+  if (device.kind !== 'loopback') return device
+  throw new KernelError('EINVAL', operation, 'only Ethernet links have a forwarding database')
 }
 
 function exists(operation: string): KernelError {
@@ -99,27 +118,28 @@ function portOf(device: Device, operation: string): BridgePort {
   throw new KernelError('EOPNOTSUPP', operation, `${device.name} is no port of a bridge`)
 }
 
+/** Without a port the entry leads to the bridge's own interface. */
 function changeBridgeFdb(
-  netns: NetworkNamespace,
-  device: Device,
+  bridge: Bridge,
+  port: BridgePort | undefined,
   verb: FdbVerb,
   row: FdbEntry,
   operation: string,
 ): void {
-  const port = portOf(device, operation)
   const state = row.state ?? 'permanent'
-  if (row.mac === ZERO_MAC || isGroupMac(row.mac)) {
-    throw new KernelError('EINVAL', operation, `${row.mac} is not a unicast MAC address`)
+  if (row.mac === ZERO_MAC) throw new KernelError('EINVAL', operation, `${row.mac} is no MAC address`)
+  if (port === undefined && state !== 'permanent') {
+    throw new KernelError('EINVAL', operation, 'an entry of the bridge itself is permanent')
   }
-  if (state === 'dynamic' && !port.forwarding) {
-    throw new KernelError('EPERM', operation, `${device.name} is not forwarding`)
+  if (port !== undefined && state === 'dynamic' && !port.forwarding) {
+    throw new KernelError('EPERM', operation, `${port.device.name} is not forwarding`)
   }
-  const { fdb } = port.bridge
+  const { fdb } = bridge
   const { high, low } = halves(row.mac)
   const known = fdb.get(high, low)
   if (known !== undefined && verb !== 'replace') throw exists(operation)
   if (known !== undefined) fdb.delete(known)
-  fdb.add(new BridgeFdbEntry(high, low, port, state, netns.simulation.clock.now()))
+  fdb.add(new BridgeFdbEntry(high, low, port, state, bridge.simulation.clock.now()))
 }
 
 function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: string): void {
@@ -133,12 +153,15 @@ function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: 
   const { fdb } = device
   const state = row.state ?? 'permanent'
   const known = fdb.getMac(mac)
+  const many = mac === ZERO_MAC || isGroupMac(mac)
+  if (verb === 'replace' && many) {
+    throw new KernelError('EOPNOTSUPP', operation, `${mac} has several destinations: delete and append`)
+  }
   if (known === undefined) {
     fdb.add(mac, new VxlanRemote(destination), state)
     return
   }
   if (verb === 'add') throw exists(operation)
-  const many = mac === ZERO_MAC || isGroupMac(mac)
   const remote = new VxlanRemote(destination)
   if (verb === 'append') {
     // A unicast address has one destination: Linux takes the wish and does nothing.
@@ -155,17 +178,28 @@ function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: 
 
 /** ENOENT. */
 export function deleteFdb(netns: NetworkNamespace, key: FdbKey, operation: string): void {
-  const device = linkNamed(netns, key.link, operation)
+  const device = etherNamed(netns, key.link, operation)
   const { high, low } = halves(key.mac)
   if (key.owner === 'master') {
     const port = portOf(device, operation)
-    const entry = port.bridge.fdb.get(high, low)
-    if (entry?.port !== port) throw absent(operation)
-    return port.bridge.fdb.delete(entry)
+    return deleteBridgeFdb(port.bridge, port, high, low, operation)
   }
+  if (device instanceof Bridge) return deleteBridgeFdb(device, undefined, high, low, operation)
   if (device instanceof Vxlan) return deleteVxlanFdb(device, key, operation)
   if (!device.filter.delete(key.mac)) throw absent(operation)
   if (netns.watched) netns.notify({ table: 'fdb', type: 'gone', row: filterRow(device, key.mac) })
+}
+
+function deleteBridgeFdb(
+  { fdb }: Bridge,
+  port: BridgePort | undefined,
+  high: number,
+  low: number,
+  operation: string,
+): void {
+  const entry = fdb.get(high, low)
+  if (entry === undefined || entry.port !== port) throw absent(operation)
+  fdb.delete(entry)
 }
 
 function deleteVxlanFdb({ fdb }: Vxlan, { mac, destination }: FdbKey, operation: string): void {
@@ -185,7 +219,7 @@ export function listFdb(netns: NetworkNamespace): FdbEntry[] {
   for (const device of netns.links()) {
     if (device instanceof Bridge) rows.push(...device.fdb.rows())
     if (device instanceof Vxlan) rows.push(...device.fdb.rows())
-    for (const mac of device.filter) rows.push(filterRow(device, mac))
+    for (const mac of device.filter) if (!isGroupMac(mac)) rows.push(filterRow(device, mac))
   }
   return rows
 }

@@ -5,7 +5,8 @@ import { addAddress6, deleteAddress6, replaceAddress6 } from './ipv6-address.ts'
 import { addLink, linkNamed, type Resolve, removeLink, setLink } from './link-operations.ts'
 import { addNeighbor, changeFdb, deleteFdb, deleteNeighbor, replaceNeighbor } from './neighbor-operations.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
-import { addRoute, addRule, deleteRoute, deleteRule, replaceRoute } from './route-operations.ts'
+import { addRoute, deleteRoute, replaceRoute } from './route-operations.ts'
+import { addRule, deleteRule } from './rule-operations.ts'
 
 /** Applies one operation; what it was refused for is its outcome. */
 export function applyOperation(netns: NetworkNamespace, operation: Operation, resolve: Resolve): Outcome {

@@ -1,11 +1,4 @@
-import {
-  KernelError,
-  type Route,
-  type RouteAnswer,
-  type RouteKey,
-  type RouteQuery,
-  type Rule,
-} from '@podfabric/kernel'
+import { KernelError, type Route, type RouteAnswer, type RouteKey, type RouteQuery } from '@podfabric/kernel'
 import {
   type Ip,
   type Ipv4,
@@ -16,7 +9,6 @@ import {
   ipv4ToNumber,
   ipv6FromWords,
   ipv6ToWords,
-  isLinkLocal,
   isV4,
   prefixFamily,
 } from '@podfabric/netaddr'
@@ -25,17 +17,16 @@ import { leads, outOf } from './ipv4-output.ts'
 import { linkNamed } from './link-operations.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { insertRoute, removeRoute, tableOf } from './route-changes.ts'
-import { PROTOCOL_BOOT, RouteEntry, TABLE_MAIN } from './route-entry.ts'
+import { RouteEntry, TABLE_MAIN } from './route-entry.ts'
 import { routeError } from './route-error.ts'
-import { RuleEntry } from './rule-entry.ts'
+import { routeFrom } from './route-from.ts'
+import type { RouteTable4, RouteTable6 } from './route-table.ts'
 
-const METRIC6 = 1024
 const UNSPECIFIED = new Uint8Array(16)
-const DROPS: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibit', 'throw'])
 
 /** EEXIST where the table has a route to the prefix with that metric. */
 export function addRoute(netns: NetworkNamespace, route: Route, operation: string): void {
-  const entry = build(netns, route, operation)
+  const entry = routeFrom(netns, route, operation)
   if (twinOf(netns, entry) !== undefined) {
     throw new KernelError(
       'EEXIST',
@@ -48,7 +39,7 @@ export function addRoute(netns: NetworkNamespace, route: Route, operation: strin
 
 /** Puts the route in place of the one with its prefix, table and metric, where there is one. */
 export function replaceRoute(netns: NetworkNamespace, route: Route, operation: string): void {
-  const entry = build(netns, route, operation)
+  const entry = routeFrom(netns, route, operation)
   const twin = twinOf(netns, entry)
   if (twin !== undefined) removeRoute(netns, twin)
   insertRoute(netns, entry)
@@ -63,6 +54,9 @@ function twinOf(netns: NetworkNamespace, entry: RouteEntry): RouteEntry | undefi
 /** ESRCH. */
 export function deleteRoute(netns: NetworkNamespace, key: RouteKey, operation: string): void {
   if (key.link !== undefined) linkNamed(netns, key.link, operation)
+  if (key.gateway !== undefined && isV4(key.gateway) !== (prefixFamily(key.destination) === 4)) {
+    throw new KernelError('EINVAL', operation, 'the gateway is of another family')
+  }
   const { destination, table = TABLE_MAIN } = key
   const probe = new RouteEntry({
     destination,
@@ -72,10 +66,18 @@ export function deleteRoute(netns: NetworkNamespace, key: RouteKey, operation: s
     table,
     protocol: 0,
   })
-  const found = tableOf(netns, probe)
-    .alternatives(probe)
+  const tables: ReadonlyMap<number, RouteTable4 | RouteTable6> =
+    probe.family === 4 ? netns.ipv4.tables : netns.ipv6.tables
+  const found = tables
+    .get(table)
+    ?.alternatives(probe)
     .find((entry) => hasAll(entry.row(), key))
-  if (found === undefined) throw new KernelError('ESRCH', operation, 'there is no such route')
+  if (found === undefined) {
+    // Every IPv6 table ends with an entry that refuses; Linux finds that, and does not let it go.
+    const bare = Object.keys(key).every((name) => name === 'destination' || name === 'table')
+    const atEnd = probe.family === 6 && probe.length === 0 && bare && netns.ipv6.tables.has(table)
+    throw new KernelError(atEnd ? 'ENOENT' : 'ESRCH', operation, 'there is no such route')
+  }
   removeRoute(netns, found)
 }
 
@@ -85,125 +87,6 @@ function hasAll(row: Route, key: RouteKey): boolean {
     const own = row[name as keyof Route]
     return name === 'onlink' ? (own ?? false) === value : own === value
   })
-}
-
-function build(netns: NetworkNamespace, route: Route, operation: string): RouteEntry {
-  const { destination, type = 'unicast', gateway, source, table = TABLE_MAIN, onlink, mtu, advmss } = route
-  const family = prefixFamily(destination)
-  const refuse = (reason: string): KernelError => new KernelError('EINVAL', operation, reason)
-  if (gateway !== undefined && isV4(gateway) !== (family === 4))
-    throw refuse('the gateway is of another family')
-  if (source !== undefined && isV4(source) !== (family === 4)) throw refuse('the source is of another family')
-  const metric = route.metric || (family === 4 ? 0 : METRIC6)
-  const common = { destination, type, metric, table, mtu, advmss, protocol: route.protocol ?? PROTOCOL_BOOT }
-  if (DROPS.has(type)) {
-    if (family === 4 && (gateway !== undefined || route.link !== undefined)) {
-      throw refuse(`a ${type} route leads nowhere`)
-    }
-    return new RouteEntry({
-      ...common,
-      device: undefined,
-      scope: family === 4 ? (route.scope ?? 'global') : undefined,
-    })
-  }
-  const named = route.link === undefined ? undefined : linkNamed(netns, route.link, operation)
-  if (named !== undefined && !named.up) {
-    throw new KernelError('ENETDOWN', operation, `${named.name} is down`)
-  }
-  const device =
-    gateway === undefined ? named : throughGateway(netns, gateway, named, onlink ?? false, operation)
-  if (device === undefined)
-    throw new KernelError('ENODEV', operation, 'neither a link nor a gateway is named')
-  if (source !== undefined && !isOwn(netns, source))
-    throw refuse(`${source} is not an address of this namespace`)
-  const scope = family === 4 ? (route.scope ?? defaultScope(type, gateway !== undefined)) : undefined
-  return new RouteEntry({ ...common, gateway, device, source, scope, onlink })
-}
-
-function defaultScope(type: string, hasGateway: boolean): NonNullable<Route['scope']> {
-  if (type === 'local') return 'host'
-  return hasGateway && type === 'unicast' ? 'global' : 'link'
-}
-
-function isOwn(netns: NetworkNamespace, ip: Ip): boolean {
-  if (isV4(ip)) return netns.ipv4.isLocal(ipv4ToNumber(ip) | 0)
-  return netns.ipv6.isUsable(ipToBytes(ip))
-}
-
-/** The link that a gateway is on; the errno where it is not directly reachable. */
-function throughGateway(
-  netns: NetworkNamespace,
-  gateway: Ip,
-  named: Device | undefined,
-  onlink: boolean,
-  operation: string,
-): Device {
-  return isV4(gateway)
-    ? through4(netns, gateway, named, onlink, operation)
-    : through6(netns, gateway as Ipv6, named, onlink, operation)
-}
-
-function through4(
-  netns: NetworkNamespace,
-  gateway: Ipv4,
-  named: Device | undefined,
-  onlink: boolean,
-  operation: string,
-): Device {
-  const number = ipv4ToNumber(gateway) | 0
-  if (onlink) {
-    if (named === undefined) throw new KernelError('EINVAL', operation, 'onlink needs a link')
-    const type = netns.ipv4.output(number, 0, 0, undefined)?.type
-    const refused = type === 'local' || type === 'broadcast' || number >>> 28 === 14
-    if (refused) throw new KernelError('EINVAL', operation, `${gateway} is no gateway`)
-    return named
-  }
-  const route = netns.ipv4.output(number, 0, 0, named)
-  if (route === undefined || DROPS.has(route.type) || (route.hasGateway && route.type === 'unicast')) {
-    throw new KernelError(
-      'ENETUNREACH',
-      operation,
-      `the gateway ${gateway} is not on a link of this namespace`,
-    )
-  }
-  if (route.type !== 'unicast' && route.type !== 'local') {
-    throw new KernelError('EINVAL', operation, `${gateway} is no gateway`)
-  }
-  return route.device as Device
-}
-
-function through6(
-  netns: NetworkNamespace,
-  gateway: Ipv6,
-  named: Device | undefined,
-  onlink: boolean,
-  operation: string,
-): Device {
-  const octets = ipToBytes(gateway)
-  if (octets[0] === 0xff) throw new KernelError('EINVAL', operation, `${gateway} is no gateway`)
-  const own = netns.links().some((device) => {
-    return (named === undefined || device === named) && device.addresses6.some(({ ip }) => ip === gateway)
-  })
-  if (own) throw new KernelError('EINVAL', operation, 'the gateway is an address of this namespace')
-  if (isLinkLocal(gateway)) {
-    if (named === undefined) throw new KernelError('EINVAL', operation, 'a link-local gateway needs a link')
-    return named
-  }
-  if (onlink) {
-    if (named === undefined) throw new KernelError('EINVAL', operation, 'onlink needs a link')
-    return named
-  }
-  const words = new Uint32Array(4)
-  ipv6ToWords(gateway, words)
-  const route = netns.ipv6.output(words, UNSPECIFIED, 0, named)
-  if (route?.device === undefined || route.type !== 'unicast' || route.hasGateway) {
-    throw new KernelError(
-      'EHOSTUNREACH',
-      operation,
-      `the gateway ${gateway} is not on a link of this namespace`,
-    )
-  }
-  return route.device
 }
 
 /** All routes: by table, then by destination, IPv4 first; the order of `ip route show table all`. */
@@ -291,69 +174,4 @@ function answer(
     table: route.table,
     mtu,
   }
-}
-
-/** EEXIST where there is the very same rule. Rules of one priority are asked in the order they came. */
-export function addRule(netns: NetworkNamespace, rule: Rule, operation: string): void {
-  checkRule(rule, operation)
-  const routing = rule.family === 4 ? netns.ipv4 : netns.ipv6
-  const row = { ...rule, protocol: rule.protocol ?? PROTOCOL_BOOT }
-  if (routing.rules.some((known) => isSameRule(known.row, row))) {
-    throw new KernelError('EEXIST', operation, 'there is such a rule already')
-  }
-  const place = routing.rules.findIndex(({ row: { priority } }) => priority > rule.priority)
-  const at = place < 0 ? routing.rules.length : place
-  routing.rules = [...routing.rules.slice(0, at), new RuleEntry(row), ...routing.rules.slice(at)]
-  if (netns.watched) netns.notify({ table: 'rules', type: 'new', row })
-}
-
-function checkRule({ priority, family, from, to }: Rule, operation: string): void {
-  if (!Number.isInteger(priority) || priority < 0 || priority > 0xffff_ffff) {
-    throw new KernelError('EINVAL', operation, `${priority} is no priority`)
-  }
-  for (const prefix of [from, to]) {
-    if (prefix !== undefined && prefixFamily(prefix) !== family) {
-      throw new KernelError('EINVAL', operation, `${prefix} is not of the rule's family`)
-    }
-  }
-}
-
-function isSameRule(a: Rule, b: Rule): boolean {
-  return describe(a) === describe(b)
-}
-
-function describe({ family, priority, from, to, mark, input, output, invert, action }: Rule): string {
-  return JSON.stringify([
-    family,
-    priority,
-    from,
-    to,
-    mark?.value,
-    mark?.mask,
-    input,
-    output,
-    invert ?? false,
-    action,
-  ])
-}
-
-/** ENOENT. The first rule that has all that is given. */
-export function deleteRule(netns: NetworkNamespace, rule: Rule, operation: string): void {
-  const routing = rule.family === 4 ? netns.ipv4 : netns.ipv6
-  const found = routing.rules.find(({ row }) => fits(row, rule))
-  if (found === undefined) throw new KernelError('ENOENT', operation, 'there is no such rule')
-  routing.rules = routing.rules.filter((other) => other !== found)
-  if (netns.watched) netns.notify({ table: 'rules', type: 'gone', row: found.row })
-}
-
-function fits(row: Rule, key: Rule): boolean {
-  return Object.entries(key).every(([name, value]) => {
-    if (value === undefined) return true
-    const own = row[name as keyof Rule] ?? (name === 'invert' ? false : undefined)
-    return JSON.stringify(own) === JSON.stringify(value)
-  })
-}
-
-export function listRules(netns: NetworkNamespace): Rule[] {
-  return [...netns.ipv4.rules, ...netns.ipv6.rules].map(({ row }) => row)
 }

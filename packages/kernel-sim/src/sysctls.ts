@@ -147,9 +147,11 @@ export class Sysctls {
     const plain = canonical(name)
     if (plain === 'net.ipv4.ip_forward') return this.set('net.ipv4.conf.all.forwarding', value)
     if (isKey(this.#global, plain)) return this.#setGlobal(plain, value, operation)
-    const place = this.#place(plain, operation)
-    place.values[place.key] = wholeNumber(value, operation)
-    this.#effects(plain, place.key, place.values[place.key] as number)
+    const { values, key } = this.#place(plain, operation)
+    const number = wholeNumber(value, operation)
+    const same = values[key] === number
+    values[key] = number
+    if (!same) this.#effects(plain, key, number)
   }
 
   #setGlobal(key: GlobalKey, value: string, operation: string): void {
