@@ -21,7 +21,7 @@ import type { Syscalls } from './syscall.ts'
 export interface LinuxOptions {
   /** Path of the namespace that counts as the host's. Default: the one that the process is in. */
   readonly host?: string
-  /** Where named namespaces are bound. Default `/run/netns`, as `ip netns`. */
+  /** Where named namespaces are bound; made when needed, in a folder that exists. Default `/run/netns`, as `ip netns`. */
   readonly directory?: string
   /** For the timeouts of echoes. Default: the machine's. */
   readonly clock?: Clock

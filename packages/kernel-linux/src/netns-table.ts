@@ -64,7 +64,7 @@ function create(
   path: string,
   operation: string,
 ): Netns {
-  mkdirSync(directory, { recursive: true, mode: 0o755 })
+  makeDirectory(directory)
   closeSync(openSync(path, constants.O_RDONLY | constants.O_CREAT | constants.O_EXCL, 0))
   try {
     // Unsharing moves this thread into the new namespace; leaving the window brings it back.
@@ -78,6 +78,15 @@ function create(
     sys.unmount(path, MNT_DETACH)
     unlinkSync(path)
     throw error
+  }
+}
+
+/** One level only: on a path below /proc the runtime's recursive way never comes to an end. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o755 })
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'EEXIST') throw error
   }
 }
 

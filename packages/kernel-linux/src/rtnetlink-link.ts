@@ -23,6 +23,7 @@ const IFLA_PROTINFO = 12
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
 const IFLA_NET_NS_FD = 28
+const IFLA_EXT_MASK = 29
 const IFLA_NUM_TX_QUEUES = 31
 const IFLA_NUM_RX_QUEUES = 32
 const IFLA_INFO_KIND = 1
@@ -40,6 +41,8 @@ const IFLA_VXLAN_LOCAL = 4
 const IFLA_VXLAN_LEARNING = 7
 const IFLA_VXLAN_PORT = 15
 const IFLA_VXLAN_LOCAL6 = 17
+/** Counters are most of a link's message, and nobody here reads them. */
+const RTEXT_FILTER_SKIP_STATS = 8
 const VETH_INFO_PEER = 1
 
 /** Clock ticks in a second, as the kernel counts them towards user space on every architecture. */
@@ -134,12 +137,13 @@ function header(writer: NetlinkWriter, index: number, flags = 0, mask = 0, famil
 
 export function getLink(which: number | string): NetlinkWriter {
   const writer = new NetlinkWriter(RTM_GETLINK)
-  if (typeof which === 'number') return header(writer, which)
-  return header(writer, 0).attributeText(IFLA_IFNAME, which)
+  const byIndex = typeof which === 'number'
+  header(writer, byIndex ? which : 0).attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+  return byIndex ? writer : writer.attributeText(IFLA_IFNAME, which)
 }
 
 export function listLinks(): NetlinkWriter {
-  return header(new NetlinkWriter(RTM_GETLINK), 0)
+  return header(new NetlinkWriter(RTM_GETLINK), 0).attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 }
 
 /** `netnsFd` is where a veth's peer is made, when its namespace is another one. */

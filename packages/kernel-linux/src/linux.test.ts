@@ -1,0 +1,155 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Namespace } from '@podfabric/kernel'
+import { ip, prefix } from '@podfabric/netaddr'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { linuxAvailable } from './availability.ts'
+import { type LinuxKernel, linux } from './linux.ts'
+
+const availability = linuxAvailable()
+const title = 'the Linux kernel'
+
+describe.skipIf(!availability.available)(
+  availability.available ? title : `${title} (skipped: ${availability.reason})`,
+  () => {
+    let directory: string
+    let kernel: LinuxKernel
+    beforeEach(async () => {
+      directory = await mkdtemp(join(tmpdir(), 'kernel-linux-'))
+      kernel = linux({ directory })
+    })
+    afterEach(async () => {
+      for (const { name } of await kernel.netns.list()) await kernel.netns.delete(name)
+      await kernel[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true })
+    })
+
+    const inPod = async (act: (at: Namespace) => Promise<void>): Promise<void> => {
+      const pod = await kernel.netns.create('pod')
+      const at = kernel.in(pod)
+      try {
+        await act(at)
+      } finally {
+        await at[Symbol.asyncDispose]()
+        await pod[Symbol.asyncDispose]()
+      }
+    }
+
+    it('refuses a path that is no network namespace, as a namespace and as the host', async () => {
+      const file = join(directory, 'file')
+      writeFileSync(file, '')
+      for (const path of [file, '/proc/self/ns/uts']) {
+        await expect(kernel.netns.open(path)).rejects.toMatchObject({ code: 'EINVAL' })
+        expect(() => linux({ host: path })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
+      }
+      expect(() => linux({ host: join(directory, 'ghost') })).toThrow(
+        expect.objectContaining({ code: 'ENOENT' }),
+      )
+    })
+
+    it('passes over files in its directory that are no namespaces, and takes their names away', async () => {
+      writeFileSync(join(directory, 'stale'), '')
+      expect(await kernel.netns.list()).toEqual([])
+      await kernel.netns.delete('stale')
+      await expect(kernel.netns.delete('stale')).rejects.toMatchObject({ code: 'ENOENT' })
+    })
+
+    it('leaves nothing behind when a namespace cannot be made', async () => {
+      const missing = linux({ directory: '/proc/no/such/place' })
+      await expect(missing.netns.create('pod')).rejects.toMatchObject({ code: 'ENOENT' })
+      expect(await missing.netns.list()).toEqual([])
+      await missing[Symbol.asyncDispose]()
+    })
+
+    it('is the namespace of the process when no host is given', async () => {
+      const own = await kernel.netns.open('/proc/self/ns/net')
+      expect(own.id).toBe(kernel.netns.host.id)
+      await own[Symbol.asyncDispose]()
+    })
+
+    it('says what the kernel said', () =>
+      inPod(async (at) => {
+        const gateway = { destination: prefix('10.9.0.0/16'), gateway: ip('192.0.2.1') }
+        await expect(at.routes.add(gateway)).rejects.toThrow(
+          'ip route add 10.9.0.0/16 via 192.0.2.1: nexthop has invalid gateway (ENETUNREACH)',
+        )
+      }))
+
+    it('reads no setting outside of the network', () =>
+      inPod(async (at) => {
+        for (const name of ['kernel.hostname', 'net.//./.kernel.hostname', 'net', '', 'net..']) {
+          await expect(at.sysctl.get(name)).rejects.toMatchObject({
+            code: expect.stringMatching(/ENOENT|EIO|EISDIR/),
+          })
+        }
+      }))
+
+    it('reaches a link with a dot in its name by a slash', () =>
+      inPod(async (at) => {
+        await at.links.add({ kind: 'bridge', name: 'br.0' })
+        await at.sysctl.set('net.ipv4.conf.br/0.proxy_arp', '1')
+        expect(await at.sysctl.get('net.ipv4.conf.br/0.proxy_arp')).toBe('1')
+      }))
+
+    it('does not block the event loop while a link is deleted', () =>
+      inPod(async (at) => {
+        await at.links.add({ kind: 'veth', name: 'v0', peer: { name: 'v1' } })
+        let turns = 0
+        let deleted = false
+        const turn = () => {
+          turns += 1
+          if (!deleted) setImmediate(turn)
+        }
+        setImmediate(turn)
+        await at.links.delete('v0')
+        deleted = true
+        expect(turns).toBeGreaterThan(2)
+        await expect(at.links.get('v1')).rejects.toMatchObject({ code: 'ENODEV' })
+      }))
+
+    it('closes every descriptor that it opened', async () => {
+      const open = () => readdirSync('/proc/self/fd').length
+      const work = () =>
+        inPod(async (at) => {
+          await at.links.set('lo', { up: true })
+          const stop = new AbortController()
+          const changes = at.changes({ signal: stop.signal })
+          const capture = await at.capture('lo')
+          const udp = await at.sockets.udp()
+          const listener = await at.sockets.listen({ address: ip('127.0.0.1') })
+          const client = await at.sockets.connect(listener.local)
+          const server = await listener.accept()
+          await at.sockets.echo({ destination: ip('127.0.0.1') })
+          await expect(at.sockets.udp({ address: ip('192.0.2.1') })).rejects.toMatchObject({
+            code: 'EADDRNOTAVAIL',
+          })
+          await expect(at.capture('ghost')).rejects.toMatchObject({ code: 'ENODEV' })
+          stop.abort()
+          for await (const change of changes) expect(change).toBeDefined()
+          for (const one of [capture, udp, client, server, listener]) await one.close()
+          await kernel.netns.delete('pod')
+        })
+      await work()
+      const before = open()
+      for (let i = 0; i < 5; i++) await work()
+      expect(open()).toBe(before)
+    })
+
+    it('refuses work on a handle or a reference that was disposed', async () => {
+      const pod = await kernel.netns.create('pod')
+      const at = kernel.in(pod)
+      await at[Symbol.asyncDispose]()
+      await pod[Symbol.asyncDispose]()
+      const bad = { code: 'EBADF' }
+      await expect(at.links.list()).rejects.toMatchObject(bad)
+      await expect(at.links.delete('v0')).rejects.toMatchObject(bad)
+      await expect(at.sockets.udp()).rejects.toMatchObject(bad)
+      await expect(at.capture('lo')).rejects.toMatchObject(bad)
+      await expect(at.conntrack.list()).rejects.toMatchObject(bad)
+      expect(() => at.changes()).toThrow(expect.objectContaining(bad))
+      expect(() => kernel.in(pod)).toThrow(expect.objectContaining(bad))
+    })
+  },
+)
