@@ -1,4 +1,3 @@
-import { toCniError } from '@podfabric/cni'
 import type { Kernel } from '@podfabric/kernel'
 import type { Node } from '@podfabric/kube'
 import type { Ip } from '@podfabric/netaddr'
@@ -38,7 +37,7 @@ export interface ClusterNodesOptions extends Omit<ClusterNodeOptions, 'name' | '
 }
 
 export function clusterNodes({ times, ...options }: ClusterNodesOptions): ClusterNodes {
-  const { table, clock, network, log } = options
+  const { table, clock, log } = options
   const lifecycle = nodeLifecycle(table, clock, times)
   const nodes = new Map<string, ClusterNode>()
   const joining = new Set<string>()
@@ -75,7 +74,7 @@ export function clusterNodes({ times, ...options }: ClusterNodesOptions): Cluste
     } catch (error) {
       if (before) table.put(before)
       else table.remove('Node', name)
-      throw toCniError(error, `node ${name} cannot join network ${network.name}`)
+      throw error
     }
   }
 

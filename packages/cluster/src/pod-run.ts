@@ -136,7 +136,10 @@ export function runPod(pod: Pod, options: PodRunOptions): PodRun {
       await workload.stop()
       workloads.delete(container)
     })
-    const outcomes = [...(await Promise.allSettled(ended)), ...(await Promise.allSettled([sandbox?.remove()]))]
+    const outcomes = [
+      ...(await Promise.allSettled(ended)),
+      ...(await Promise.allSettled([sandbox?.remove()])),
+    ]
     const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
     const [first] = errors
     if (errors.length === 0) return
