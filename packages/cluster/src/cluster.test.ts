@@ -166,7 +166,9 @@ spec:
       ...pod('client'),
     ])
     const failed = made.cluster.settled({ timeout: 30_000 })
-    await expect(failed).rejects.toThrow(/pod default\/broken: container server: readiness probe: .*ECONNREFUSED/)
+    await expect(failed).rejects.toThrow(
+      /pod default\/broken: container server: readiness probe: .*ECONNREFUSED/,
+    )
     const resolver = made.cluster.pod('client').resolver()
     expect([...(await resolver.lookup('web'))].sort()).toEqual(
       readyAddresses(made).filter((one) => one !== addressOf(made, 'client')),
