@@ -3,7 +3,7 @@ import type { Bridge } from './bridge.ts'
 import type { BridgePort } from './bridge-port.ts'
 import { ETHERNET } from './frame.ts'
 import { drop } from './hops.ts'
-import { CHANGED, DROPPED, hook, passes } from './netfilter-hook.ts'
+import { CHANGED, DROPPED, hook, isHooked, passes } from './netfilter-hook.ts'
 import type { Packet } from './packet.ts'
 
 /**
@@ -24,7 +24,7 @@ export function bridgeNetfilter(bridge: Bridge, from: BridgePort, packet: Packet
     drop(netns, from.device, packet, 'MALFORMED', 'ethernet')
     return true
   }
-  const before = netns.netfilter.active('prerouting', family)
+  const before = isHooked(netns, 'prerouting', family)
     ? hook(netns, 'prerouting', packet, bridge, undefined)
     : undefined
   if (before === DROPPED) return true

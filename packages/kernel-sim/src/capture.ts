@@ -11,10 +11,9 @@ const LIMIT = 65_536
 /** Starts to capture on a device. */
 export function captureOn(device: Device): Capture {
   const queue: CaptureQueue = new PromiseQueue(LIMIT)
-  device.captures.push(queue)
+  device.captures = [...device.captures, queue]
   const close = async (): Promise<void> => {
-    const at = device.captures.indexOf(queue)
-    if (at >= 0) device.captures.splice(at, 1)
+    device.captures = device.captures.filter((other) => other !== queue)
     queue.end()
   }
   return {
@@ -26,7 +25,8 @@ export function captureOn(device: Device): Capture {
 
 /** Ends all captures of a device that goes away. What was captured can still be read. */
 export function endCaptures(device: Device): void {
-  for (const queue of device.captures.splice(0)) queue.end()
+  for (const queue of device.captures) queue.end()
+  device.captures = []
 }
 
 /** The error of whatever was closed. */

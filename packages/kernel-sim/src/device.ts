@@ -2,15 +2,16 @@ import { KernelError, type Link } from '@podfabric/kernel'
 import { isGroupMac, type Mac, macToBytes, randomMac, ZERO_MAC } from '@podfabric/netaddr'
 import type { BridgePort } from './bridge-port.ts'
 import type { CaptureQueue } from './capture.ts'
+import { DeviceRoutes } from './device-routes.ts'
 import { drop, hop, NOTHING } from './hops.ts'
 import { type Ipv4Address, startIpv4, stopIpv4 } from './ipv4-address.ts'
 import type { Ipv6Address } from './ipv6-address.ts'
 import { ipv6Down, ipv6Running, ipv6Up } from './ipv6-autoconf.ts'
 import { linkInput } from './link-input.ts'
+import { DEFAULT_SETTINGS, type LinkSettings } from './link-settings.ts'
 import { NeighborTable } from './neighbor-table.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import type { Packet } from './packet.ts'
-import type { RouteEntry } from './route-entry.ts'
 import type { Simulation } from './simulation.ts'
 import type { Receiver } from './work-queue.ts'
 
@@ -20,6 +21,8 @@ const HOP_LIMIT = 1024
 /** Smallest and largest MTU that Linux takes, by what bounds it. */
 const MIN_MTU = 68
 const MAX_MTU = 65_535
+
+const NO_CAPTURES: readonly CaptureQueue[] = []
 
 /** What every link has. A kind of link says how frames leave, and when it can carry them. */
 export abstract class Device implements Receiver {
@@ -35,6 +38,8 @@ export abstract class Device implements Receiver {
   macLow = 0
   mtu = 1500
   up = false
+  /** Sysctls of this link. */
+  settings: LinkSettings = DEFAULT_SETTINGS
   /** Whether IPv4 packets that come in here are routed on; kept by the sysctls. */
   forwarding4 = false
   /** Up, and able to carry packets now. */
@@ -47,10 +52,10 @@ export abstract class Device implements Receiver {
   readonly neighbors4 = new NeighborTable(this, 4)
   readonly neighbors6 = new NeighborTable(this, 6)
   /** Routes of all tables that lead out here. */
-  readonly routes = new Set<RouteEntry>()
-  readonly captures: CaptureQueue[] = []
+  readonly routes = new DeviceRoutes()
+  captures: readonly CaptureQueue[] = NO_CAPTURES
   /** MAC addresses added to the link's own filter by hand, as `bridge fdb add … self` does. */
-  readonly filter = new Set<Mac>()
+  filter: Set<Mac> | undefined
 
   constructor(netns: NetworkNamespace, name: string) {
     this.simulation = netns.simulation
@@ -133,8 +138,7 @@ export abstract class Device implements Receiver {
     if (!up) {
       stopIpv4(this)
       ipv6Down(this)
-      this.neighbors4.clear()
-      this.neighbors6.clear()
+      this.neighbors4.clearAll()
     }
     this.upChanged()
     this.changed()

@@ -127,12 +127,17 @@ function remove(device: Device, address: Ipv4Address): void {
     removeRoutesOf(device, 4, (entry) => isPrefixRoute(entry, address) || isBroadcastRoute(entry, address))
   }
   if (netns.ipv4.deleteOwn(address.number)) removeRoutesFrom(device, address.number)
-  if (device.addresses4.length === 0) removeRoutesOf(device, 4, () => true)
+  if (device.addresses4.length > 0) return
+  // A link without addresses has no IPv4: fib_disable_ip.
+  removeRoutesOf(device, 4, () => true)
+  device.neighbors4.clearAll()
 }
 
-/** Routes that prefer an address which is nowhere any more. */
+/** Routes of the main table that prefer an address which is nowhere any more. */
 function removeRoutesFrom({ netns }: Device, source: number): void {
-  for (const other of netns.links()) removeRoutesOf(other, 4, (entry) => entry.source4 === source)
+  for (const other of netns.links()) {
+    removeRoutesOf(other, 4, (entry) => entry.source4 === source && entry.table === TABLE_MAIN)
+  }
 }
 
 function isLocalRoute({ fields, type }: RouteEntry, { ip }: Ipv4Address): boolean {

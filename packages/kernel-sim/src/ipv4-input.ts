@@ -1,5 +1,5 @@
 import { ipv4FromNumber } from '@podfabric/netaddr'
-import { internetChecksum, ipProtocols, ipv4HeaderLengthAt, ipv4IsFragmentAt, u16At } from '@podfabric/wire'
+import { ipProtocols, ipv4HeaderLengthAt, ipv4IsFragmentAt, u16At } from '@podfabric/wire'
 import type { Device } from './device.ts'
 import { drop, hop } from './hops.ts'
 import { icmpError, icmpInput, PROTOCOL_UNREACHABLE } from './icmp.ts'
@@ -8,7 +8,7 @@ import { ipv4Forward } from './ipv4-forward.ts'
 import { ipv4NoRoute } from './ipv4-no-route.ts'
 import { passes } from './netfilter-hook.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
-import { i32At } from './octets.ts'
+import { i32At, ipv4HeaderHolds } from './octets.ts'
 import type { Packet } from './packet.ts'
 import { udpInput } from './udp.ts'
 
@@ -24,13 +24,13 @@ export function ipv4Input(device: Device, packet: Packet): void {
   if (headerLength < 20 || total < headerLength || total > length) {
     return drop(netns, device, packet, 'MALFORMED', 'ip')
   }
-  if (internetChecksum(bytes, start, start + headerLength) !== 0) {
+  if (!ipv4HeaderHolds(bytes, start, headerLength)) {
     return drop(netns, device, packet, 'BAD_CHECKSUM', 'ip')
   }
   packet.end = start + total
   packet.family = 4
   packet.input = device
-  if (netns.netfilter.tracking(4) && ipv4IsFragmentAt(bytes, start)) {
+  if (netns.tracking4 && ipv4IsFragmentAt(bytes, start)) {
     const whole = netns.reassembly.add4(packet)
     if (whole === undefined) return
     return beforeRouting(netns, device, whole)

@@ -12,7 +12,7 @@ import { drop, hop, NOTHING } from './hops.ts'
 import { FRAGMENTATION_NEEDED, icmpError } from './icmp.ts'
 import { fragment4 } from './ipv4-fragment.ts'
 import { dropReasonOf } from './ipv4-no-route.ts'
-import { CHANGED, DROPPED, hook } from './netfilter-hook.ts'
+import { CHANGED, DROPPED, hook, isHooked } from './netfilter-hook.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { i32At } from './octets.ts'
 import type { Packet } from './packet.ts'
@@ -62,7 +62,7 @@ export function ipv4Output(netns: NetworkNamespace, packet: Packet, route: Route
   const { simulation } = netns
   let taken = route
   if (simulation.tracing) hop(netns, outOf(netns, route), packet, 'route', 'ROUTE', route.because, 'ip')
-  if (netns.netfilter.active('output', 4)) {
+  if (isHooked(netns, 'output', 4)) {
     const mark = packet.mark
     const verdict = hook(netns, 'output', packet, undefined, outOf(netns, route))
     if (verdict === DROPPED) return
@@ -105,7 +105,7 @@ export function outOf(netns: NetworkNamespace, route: RouteEntry): Device {
 /** The last steps of every packet: postrouting rules, fragments where it is too big, the neighbor. */
 export function ipv4Leave(netns: NetworkNamespace, packet: Packet, route: RouteEntry, mtu: number): void {
   const out = outOf(netns, route)
-  if (netns.netfilter.active('postrouting', 4)) {
+  if (isHooked(netns, 'postrouting', 4)) {
     if (hook(netns, 'postrouting', packet, packet.input, out) === DROPPED) return
   }
   if (packet.length <= mtu) return toNeighbor(netns, packet, route, out)

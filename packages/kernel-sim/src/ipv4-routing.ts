@@ -9,25 +9,27 @@ import { defaultRules, type RuleEntry, type RuleQuery } from './rule-entry.ts'
 const MTU_EXPIRES = 600_000
 const LEAST_MTU = 68
 
+const DEFAULT_RULES: readonly RuleEntry[] = defaultRules(4)
+const query: RuleQuery = {
+  source: new Uint8Array(4),
+  destination: new Uint8Array(4),
+  mark: 0,
+  input: '',
+  output: '',
+}
+
 /** IPv4 routing of one namespace: tables, rules, own addresses, path MTUs. Addresses are signed 32-bit numbers. */
 export class Ipv4Routing {
   readonly #netns: NetworkNamespace
   readonly tables = new Map<number, RouteTable4>()
-  #rules = defaultRules(4)
+  #rules: readonly RuleEntry[] = DEFAULT_RULES
   /** Only the rules of the beginning are there: local, main, default are asked in turn. */
   #plain = true
   readonly #local = new RouteTable4()
   readonly #main = new RouteTable4()
   /** How often each own address is there. */
   readonly #own = new Map<number, number>()
-  readonly #pathMtus = new Map<number, { readonly mtu: number; readonly until: number }>()
-  readonly #query: RuleQuery = {
-    source: new Uint8Array(4),
-    destination: new Uint8Array(4),
-    mark: 0,
-    input: '',
-    output: '',
-  }
+  #pathMtus: Map<number, { readonly mtu: number; readonly until: number }> | undefined
 
   constructor(netns: NetworkNamespace) {
     this.#netns = netns
@@ -41,7 +43,7 @@ export class Ipv4Routing {
 
   set rules(rules: readonly RuleEntry[]) {
     this.#rules = [...rules]
-    const plain = defaultRules(4)
+    const plain = DEFAULT_RULES
     this.#plain =
       rules.length === plain.length && rules.every(({ row }, i) => sameRule(row, (plain[i] as RuleEntry).row))
   }
@@ -82,7 +84,6 @@ export class Ipv4Routing {
     input: string,
     out: Device | undefined,
   ): RouteEntry | undefined {
-    const query = this.#query
     write4(query.source, source)
     write4(query.destination, destination)
     query.mark = mark
@@ -171,23 +172,23 @@ export class Ipv4Routing {
   /** Octets that a packet to the destination may have, as far as known. */
   mtuTo(destination: number, route: RouteEntry): number {
     const mtu = route.type === 'local' ? this.#netns.loopback.mtu : route.pathMtu
-    if (this.#pathMtus.size === 0) return mtu
-    const known = this.#pathMtus.get(destination)
+    const known = this.#pathMtus?.get(destination)
     if (known === undefined) return mtu
     if (known.until > this.#netns.simulation.clock.now()) return Math.min(known.mtu, mtu)
-    this.#pathMtus.delete(destination)
+    this.#pathMtus?.delete(destination)
     return mtu
   }
 
   /** A router said that only so much passes. */
   learnMtu(destination: number, mtu: number): void {
     const until = this.#netns.simulation.clock.now() + MTU_EXPIRES
+    this.#pathMtus ??= new Map()
     this.#pathMtus.set(destination, { mtu: Math.max(mtu, LEAST_MTU), until })
   }
 
   /** Routes changed: what was learned about paths may be wrong now. */
   forgetMtus(): void {
-    this.#pathMtus.clear()
+    this.#pathMtus = undefined
   }
 }
 

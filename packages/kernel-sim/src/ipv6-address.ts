@@ -15,7 +15,7 @@ import {
 } from '@podfabric/netaddr'
 import type { Device } from './device.ts'
 import { dadSolicit } from './nd.ts'
-import { insertRoute, removeRoutesOf } from './route-changes.ts'
+import { insertRoute, removeRoute, removeRoutesOf } from './route-changes.ts'
 import { PROTOCOL_KERNEL, RouteEntry, TABLE_LOCAL, TABLE_MAIN } from './route-entry.ts'
 
 const METRIC = 256
@@ -81,12 +81,9 @@ export function replaceAddress6(device: Device, row: Address, operation: string)
   const ip = addressOf(row.address)
   const known = device.addresses6.find((candidate) => candidate.ip === ip)
   if (known === undefined) return addAddress6(device, row, operation)
-  const wish = row.noPrefixRoute ?? false
-  if (known.noPrefixRoute !== wish) {
-    known.noPrefixRoute = wish
-    if (wish) removePrefixRoute(device, known)
-    else addPrefixRoute(device, known)
-  }
+  known.noPrefixRoute = row.noPrefixRoute ?? false
+  if (known.noPrefixRoute) removePrefixRoute(device, known)
+  else if (device.up) addPrefixRoute(device, known)
   notify(device, 'new', known)
 }
 
@@ -132,8 +129,10 @@ export function removeAddress6(device: Device, address: Ipv6Address): void {
     removePrefixRoute(device, address)
     removeRoutesOf(device, 6, (entry) => entry.type === 'anycast' && isAnycastOf(entry, address))
   }
-  for (const other of device.netns.links()) {
-    removeRoutesOf(other, 6, ({ fields }) => fields.source === address.ip)
+  for (const entry of [...device.routes]) {
+    if (entry.family !== 6 || entry.fields.source !== address.ip) continue
+    removeRoute(device.netns, entry)
+    insertRoute(device.netns, new RouteEntry({ ...entry.fields, source: undefined }))
   }
   notify(device, 'gone', address)
 }

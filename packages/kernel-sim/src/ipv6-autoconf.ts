@@ -32,6 +32,7 @@ export function ipv6Running(device: Device): void {
 export function ipv6Down(device: Device): void {
   for (const address of [...device.addresses6]) removeAddress6(device, address)
   removeRoutesOf(device, 6, () => true)
+  device.neighbors6.clearAll()
 }
 
 function isOff(device: Device): boolean {

@@ -41,7 +41,7 @@ export function ipv6Input(device: Device, packet: Packet): void {
   packet.input = device
   const located = locateTransport6(bytes, start, packet.end)
   if (located < 0) return drop(netns, device, packet, 'MALFORMED', 'ip')
-  if (protocolOf(located) === ipProtocols.fragment && netns.netfilter.tracking(6)) {
+  if (protocolOf(located) === ipProtocols.fragment && netns.tracking6) {
     const whole = netns.reassembly.add6(packet)
     if (whole !== undefined) beforeRouting(netns, device, whole)
     return

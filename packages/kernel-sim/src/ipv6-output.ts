@@ -5,7 +5,7 @@ import { icmpv6Error, V6_PACKET_TOO_BIG } from './icmpv6.ts'
 import { dropReasonOf } from './ipv4-no-route.ts'
 import { leads, outOf } from './ipv4-output.ts'
 import { fragment6 } from './ipv6-fragment.ts'
-import { CHANGED, DROPPED, hook } from './netfilter-hook.ts'
+import { CHANGED, DROPPED, hook, isHooked } from './netfilter-hook.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { i32At } from './octets.ts'
 import type { Packet } from './packet.ts'
@@ -56,7 +56,7 @@ export function ipv6Output(
   const { simulation } = netns
   let taken = route
   if (simulation.tracing) hop(netns, outOf(netns, route), packet, 'route', 'ROUTE', route.because, 'ip')
-  if (netns.netfilter.active('output', 6)) {
+  if (isHooked(netns, 'output', 6)) {
     const mark = packet.mark
     const verdict = hook(netns, 'output', packet, undefined, outOf(netns, route))
     if (verdict === DROPPED) return
@@ -92,7 +92,7 @@ export function ipv6Leave(
   dontFragment: boolean,
 ): void {
   const out = outOf(netns, route)
-  if (netns.netfilter.active('postrouting', 6)) {
+  if (isHooked(netns, 'postrouting', 6)) {
     if (hook(netns, 'postrouting', packet, packet.input, out) === DROPPED) return
   }
   if (packet.length <= mtu) return toNeighbor(netns, packet, route)

@@ -1,7 +1,7 @@
-import { Ipv6Lpm, NO_ROUTE } from '@podfabric/netaddr'
 import type { DropReason } from '@podfabric/trace'
 import type { Device } from './device.ts'
 import type { Ipv6Address } from './ipv6-address.ts'
+import { Ipv6Map } from './ipv6-map.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { same16 } from './octets.ts'
 import { type RouteEntry, TABLE_LOCAL, TABLE_MAIN } from './route-entry.ts'
@@ -12,24 +12,24 @@ const MTU_EXPIRES = 600_000
 /** RFC 8200 section 5: no link carries less. */
 const LEAST_MTU = 1280
 
+const DEFAULT_RULES: readonly RuleEntry[] = defaultRules(6)
+const query: RuleQuery = {
+  source: new Uint8Array(16),
+  destination: new Uint8Array(16),
+  mark: 0,
+  input: '',
+  output: '',
+}
+
 /** IPv6 routing of one namespace. Destinations are four words, sources sixteen octets. */
 export class Ipv6Routing {
   readonly #netns: NetworkNamespace
   readonly tables = new Map<number, RouteTable6>()
-  #rules = defaultRules(6)
+  #rules: readonly RuleEntry[] = DEFAULT_RULES
   #plain = true
   readonly #local = new RouteTable6()
   readonly #main = new RouteTable6()
-  /** An index into `#mtus` by destination. */
-  readonly #pathMtus = new Ipv6Lpm()
-  readonly #mtus: { mtu: number; until: number }[] = []
-  readonly #query: RuleQuery & { source: Uint8Array } = {
-    source: new Uint8Array(16),
-    destination: new Uint8Array(16),
-    mark: 0,
-    input: '',
-    output: '',
-  }
+  #pathMtus: Ipv6Map<{ readonly mtu: number; readonly until: number }> | undefined
 
   constructor(netns: NetworkNamespace) {
     this.#netns = netns
@@ -43,7 +43,7 @@ export class Ipv6Routing {
 
   set rules(rules: readonly RuleEntry[]) {
     this.#rules = [...rules]
-    const plain = defaultRules(6)
+    const plain = DEFAULT_RULES
     this.#plain =
       rules.length === plain.length &&
       rules.every(({ row }, i) => JSON.stringify(row) === JSON.stringify(plain[i]?.row))
@@ -86,7 +86,6 @@ export class Ipv6Routing {
     input: string,
     out: Device | undefined,
   ): RouteEntry | undefined {
-    const query = this.#query
     query.source.set(source)
     const view = new DataView(query.destination.buffer)
     for (let w = 0; w < 4; w++) view.setUint32(4 * w, destination[w] as number)
@@ -156,24 +155,19 @@ export class Ipv6Routing {
 
   mtuTo(destination: Uint32Array, route: RouteEntry): number {
     const mtu = route.type === 'local' ? this.#netns.loopback.mtu : route.pathMtu
-    if (this.#pathMtus.size === 0) return mtu
-    const at = this.#pathMtus.lookupWords(destination)
-    const known = at === NO_ROUTE ? undefined : this.#mtus[at]
+    const known = this.#pathMtus?.get(destination)
     if (known === undefined || known.until <= this.#netns.simulation.clock.now()) return mtu
     return Math.min(known.mtu, mtu)
   }
 
   learnMtu(destination: Uint32Array, mtu: number): void {
     const until = this.#netns.simulation.clock.now() + MTU_EXPIRES
-    const at = this.#pathMtus.lookupWords(destination)
-    const entry = { mtu: Math.max(mtu, LEAST_MTU), until }
-    if (at !== NO_ROUTE) this.#mtus[at] = entry
-    else this.#pathMtus.set(destination, 128, this.#mtus.push(entry) - 1)
+    this.#pathMtus ??= new Ipv6Map()
+    this.#pathMtus.set(destination, { mtu: Math.max(mtu, LEAST_MTU), until })
   }
 
   forgetMtus(): void {
-    if (this.#pathMtus.size === 0) return
-    for (const entry of this.#mtus) entry.until = 0
+    this.#pathMtus = undefined
   }
 }
 

@@ -115,7 +115,8 @@ function makeVxlan(netns: NetworkNamespace, spec: VxlanSpec, operation: string):
     throw new KernelError('EEXIST', operation, `${twin.name} has VNI ${vni} at port ${udpPort} already`)
   }
   const device = new Vxlan(netns, spec.name, { vni, udpPort, local, underlay, learning })
-  dress(device, spec.mac, spec.mtu, operation)
+  // A wish for more than the underlay carries is cut down, unlike a later change (vxlan_config_apply).
+  dress(device, spec.mac, spec.mtu && Math.min(spec.mtu, device.maxMtu), operation)
   netns.addVxlan(device)
   netns.add(device)
   return device

@@ -15,6 +15,12 @@ function tableFor(netns: NetworkNamespace, row: NeighborKey, operation: string):
   return isV4(row.address) ? device.neighbors4 : device.neighbors6
 }
 
+function checkFamily(netns: NetworkNamespace, row: NeighborKey, operation: string): void {
+  const device = linkNamed(netns, row.link, operation)
+  if (isV4(row.address) || netns.sysctls.ipv6(device, 'disable_ipv6') === 0) return
+  throw new KernelError('EINVAL', operation, `IPv6 is switched off on ${device.name}`)
+}
+
 /** EEXIST; a proxy entry may be added again, as on Linux. EINVAL without a MAC address that the state needs. */
 export function addNeighbor(netns: NetworkNamespace, row: Neighbor, operation: string): void {
   const table = tableFor(netns, row, operation)
@@ -27,15 +33,10 @@ export function addNeighbor(netns: NetworkNamespace, row: Neighbor, operation: s
 export function replaceNeighbor(netns: NetworkNamespace, row: Neighbor, operation: string): void {
   const table = tableFor(netns, row, operation)
   if (row.proxy) {
-    table.proxies.set(row.address, { protocol: row.protocol })
-    if (netns.watched)
-      netns.notify({
-        table: 'neighbors',
-        type: 'new',
-        row: { link: row.link, address: row.address, proxy: true },
-      })
+    table.addProxy(row.address, row.protocol)
     return
   }
+  checkFamily(netns, row, operation)
   const state = row.state ?? 'permanent'
   const known = table.get(row.address)
   if (row.mac === undefined && state !== 'incomplete' && state !== 'failed' && !known?.hasMac) {
@@ -51,13 +52,7 @@ export function replaceNeighbor(netns: NetworkNamespace, row: Neighbor, operatio
 export function deleteNeighbor(netns: NetworkNamespace, key: NeighborKey, operation: string): void {
   const table = tableFor(netns, key, operation)
   if (key.proxy) {
-    if (!table.proxies.delete(key.address)) throw absent(operation)
-    if (netns.watched)
-      netns.notify({
-        table: 'neighbors',
-        type: 'gone',
-        row: { link: key.link, address: key.address, proxy: true },
-      })
+    if (!table.deleteProxy(key.address)) throw absent(operation)
     return
   }
   const entry = table.get(key.address)
@@ -91,10 +86,11 @@ export function changeFdb(netns: NetworkNamespace, verb: FdbVerb, entry: FdbEntr
   if ((entry.state ?? 'permanent') !== 'permanent') {
     throw new KernelError('EINVAL', operation, "a link's own addresses are permanent")
   }
-  if (device.filter.has(entry.mac)) {
+  if (device.filter?.has(entry.mac)) {
     if (verb === 'add') throw exists(operation)
     return
   }
+  device.filter ??= new Set()
   device.filter.add(entry.mac)
   if (netns.watched) netns.notify({ table: 'fdb', type: 'new', row: filterRow(device, entry.mac) })
 }
@@ -152,6 +148,9 @@ function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: 
   }
   const { fdb } = device
   const state = row.state ?? 'permanent'
+  if (state === 'static') {
+    throw new KernelError('EINVAL', operation, 'an entry of a vxlan link is permanent or dynamic')
+  }
   const known = fdb.getMac(mac)
   const many = mac === ZERO_MAC || isGroupMac(mac)
   if (verb === 'replace' && many) {
@@ -186,7 +185,7 @@ export function deleteFdb(netns: NetworkNamespace, key: FdbKey, operation: strin
   }
   if (device instanceof Bridge) return deleteBridgeFdb(device, undefined, high, low, operation)
   if (device instanceof Vxlan) return deleteVxlanFdb(device, key, operation)
-  if (!device.filter.delete(key.mac)) throw absent(operation)
+  if (!device.filter?.delete(key.mac)) throw absent(operation)
   if (netns.watched) netns.notify({ table: 'fdb', type: 'gone', row: filterRow(device, key.mac) })
 }
 
@@ -219,7 +218,7 @@ export function listFdb(netns: NetworkNamespace): FdbEntry[] {
   for (const device of netns.links()) {
     if (device instanceof Bridge) rows.push(...device.fdb.rows())
     if (device instanceof Vxlan) rows.push(...device.fdb.rows())
-    for (const mac of device.filter) if (!isGroupMac(mac)) rows.push(filterRow(device, mac))
+    for (const mac of device.filter ?? []) if (!isGroupMac(mac)) rows.push(filterRow(device, mac))
   }
   return rows
 }

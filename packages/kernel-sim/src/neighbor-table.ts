@@ -3,12 +3,10 @@ import {
   type Ip,
   type Ipv4,
   type Ipv6,
-  Ipv6Lpm,
   ipFromBytes,
   ipToBytes,
   ipv4ToNumber,
   ipv6ToWords,
-  NO_ROUTE,
 } from '@podfabric/netaddr'
 import { etherTypes, u32At } from '@podfabric/wire'
 import { arpSolicit } from './arp.ts'
@@ -17,6 +15,7 @@ import { pushEthernet } from './frame.ts'
 import { drop, hop } from './hops.ts'
 import { icmpHostUnreachable } from './icmp.ts'
 import { icmpv6AddressUnreachable } from './icmpv6.ts'
+import { Ipv6Map } from './ipv6-map.ts'
 import { ndSolicit } from './nd.ts'
 import { NeighborEntry } from './neighbor-entry.ts'
 import { i32At } from './octets.ts'
@@ -30,42 +29,65 @@ const DELAY = 5000
 /** Packets that wait for one neighbor; the oldest goes first. */
 const WAITING_LIMIT = 64
 
+interface Proxy {
+  readonly protocol: number | undefined
+}
+
 /** The neighbors of one link in one family. */
 export class NeighborTable {
   readonly #device: Device
   readonly #family: 4 | 6
   /** IPv4: by the address as a signed number. */
-  readonly #by4 = new Map<number, NeighborEntry>()
-  /** IPv6: an index into `#entries6` by the address' words. */
-  readonly #by6 = new Ipv6Lpm()
-  readonly #entries6: (NeighborEntry | undefined)[] = []
-  readonly #free6: number[] = []
-  /** Addresses that are answered for, although nobody here has them, with who said so. */
-  readonly proxies = new Map<Ip, { readonly protocol: number | undefined }>()
+  #by4: Map<number, NeighborEntry> | undefined
+  /** IPv6: by the address' words. */
+  #by6: Ipv6Map<NeighborEntry> | undefined
+  #proxies: Map<Ip, Proxy> | undefined
 
   constructor(device: Device, family: 4 | 6) {
     this.#device = device
     this.#family = family
   }
 
+  /** Addresses that are answered for, although nobody here has them, with who said so. */
+  get proxies(): ReadonlyMap<Ip, Proxy> {
+    return this.#proxies ?? NONE
+  }
+
+  addProxy(address: Ip, protocol: number | undefined): void {
+    this.#proxies ??= new Map()
+    this.#proxies.set(address, { protocol })
+    this.#notifyProxy('new', address)
+  }
+
+  /** Whether it was there. */
+  deleteProxy(address: Ip): boolean {
+    const was = this.#proxies?.delete(address) ?? false
+    if (was) this.#notifyProxy('gone', address)
+    return was
+  }
+
+  #notifyProxy(type: 'new' | 'gone', address: Ip): void {
+    const { netns, name } = this.#device
+    if (netns.watched) netns.notify({ table: 'neighbors', type, row: { link: name, address, proxy: true } })
+  }
+
   get4(address: number): NeighborEntry | undefined {
-    return this.#by4.get(address)
+    return this.#by4?.get(address)
   }
 
   get6(words: Uint32Array): NeighborEntry | undefined {
-    const at = this.#by6.lookupWords(words)
-    return at === NO_ROUTE ? undefined : this.#entries6[at]
+    return this.#by6?.get(words)
   }
 
   get(address: Ip): NeighborEntry | undefined {
-    if (this.#family === 4) return this.#by4.get(ipv4ToNumber(address as Ipv4) | 0)
+    if (this.#family === 4) return this.get4(ipv4ToNumber(address as Ipv4) | 0)
     ipv6ToWords(address as Ipv6, scratch)
     return this.get6(scratch)
   }
 
   /** The entry for an IPv4 address, made where there is none. */
   ensure4(address: number): NeighborEntry {
-    const known = this.#by4.get(address)
+    const known = this.#by4?.get(address)
     if (known !== undefined) return known
     const octets = Uint8Array.of(address >>> 24, address >>> 16, address >>> 8, address)
     return this.#add(octets)
@@ -89,8 +111,7 @@ export class NeighborTable {
 
   /** IPv6, by the sixteen octets. */
   getOctets(octets: Uint8Array): NeighborEntry | undefined {
-    readWords(octets)
-    return this.get6(scratch)
+    return this.get6(readWords(octets))
   }
 
   /** `octets` is the table's to keep. */
@@ -105,12 +126,12 @@ export class NeighborTable {
 
   #add(octets: Uint8Array): NeighborEntry {
     const entry = new NeighborEntry(ipFromBytes(octets), octets)
-    if (this.#family === 4) this.#by4.set(i32At(octets, 0), entry)
-    else {
-      const at = this.#free6.pop() ?? this.#entries6.length
-      this.#entries6[at] = entry
-      readWords(octets)
-      this.#by6.set(scratch, 128, at)
+    if (this.#family === 4) {
+      this.#by4 ??= new Map()
+      this.#by4.set(i32At(octets, 0), entry)
+    } else {
+      this.#by6 ??= new Ipv6Map()
+      this.#by6.set(readWords(octets), entry)
     }
     return entry
   }
@@ -120,25 +141,25 @@ export class NeighborTable {
     for (const packet of entry.waiting.splice(0)) {
       drop(this.#device.netns, this.#device, packet, 'NEIGHBOR_FAILED', 'ip')
     }
-    if (this.#family === 4) this.#by4.delete(i32At(entry.octets, 0))
-    else {
-      readWords(entry.octets)
-      const at = this.#by6.lookupWords(scratch)
-      this.#by6.delete(scratch, 128)
-      this.#entries6[at] = undefined
-      this.#free6.push(at)
-    }
+    if (this.#family === 4) this.#by4?.delete(i32At(entry.octets, 0))
+    else this.#by6?.delete(readWords(entry.octets))
     this.#notify('gone', entry)
   }
 
-  /** Forgets all of them, as a link that goes down does. */
+  /** Forgets all neighbors, permanent ones too. */
   clear(): void {
     for (const entry of [...this.entries()]) this.delete(entry)
   }
 
+  /** As `clear`, and answers for nobody any more: what a link that goes down does. */
+  clearAll(): void {
+    this.clear()
+    for (const address of [...this.proxies.keys()]) this.deleteProxy(address)
+  }
+
   *entries(): Iterable<NeighborEntry> {
-    if (this.#family === 4) yield* this.#by4.values()
-    else for (const entry of this.#entries6) if (entry !== undefined) yield entry
+    yield* this.#by4?.values() ?? []
+    yield* this.#by6?.values() ?? []
   }
 
   rows(): Neighbor[] {
@@ -306,7 +327,9 @@ export class NeighborTable {
 }
 
 const scratch = new Uint32Array(4)
+const NONE: ReadonlyMap<Ip, Proxy> = new Map()
 
-function readWords(octets: Uint8Array): void {
+function readWords(octets: Uint8Array): Uint32Array {
   for (let w = 0; w < 4; w++) scratch[w] = u32At(octets, 4 * w)
+  return scratch
 }

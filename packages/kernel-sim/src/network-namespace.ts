@@ -12,6 +12,7 @@ import { Ipv6Routing } from './ipv6-routing.ts'
 import { Loopback } from './loopback.ts'
 import type { Netfilter } from './netfilter.ts'
 import { netfilterFor } from './netfilter-environment.ts'
+import { BITS, hooksOf } from './netfilter-hook.ts'
 import { Reassembly } from './reassembly.ts'
 import { removeRoutesOf } from './route-changes.ts'
 import type { Simulation } from './simulation.ts'
@@ -20,6 +21,12 @@ import { type TcpStack, tcpStack } from './tcp.ts'
 import { UdpTable } from './udp-table.ts'
 import type { Vxlan } from './vxlan.ts'
 import type { VxlanPort } from './vxlan-port.ts'
+
+/** So many links are found by looking at each. */
+const FEW = 8
+/** The hooks that bridged packets meet. */
+const BRIDGED = BITS.prerouting | BITS.forward | BITS.postrouting
+const NO_LINKS: Vxlan[] = []
 
 /** Everything that one network namespace has. */
 export class NetworkNamespace {
@@ -34,21 +41,29 @@ export class NetworkNamespace {
   readonly ipv4: Ipv4Routing
   readonly ipv6: Ipv6Routing
   readonly sysctls: Sysctls
-  readonly netfilter: Netfilter
   readonly udp = new UdpTable()
-  readonly tcp: TcpStack
-  readonly echoes = new Echoes()
-  readonly reassembly: Reassembly
   readonly loopback: Loopback
-  readonly vxlanPorts = new Map<string, VxlanPort>()
+  /** Where rules are, as `hooksOf` tells. */
+  hooks4 = 0
+  hooks6 = 0
+  /** Whether connections are followed. */
+  tracking4 = false
+  tracking6 = false
   /** Whether bridged packets of the family go through the rules of prerouting, forward and postrouting. */
   bridgeNetfilter4 = false
   bridgeNetfilter6 = false
-  readonly #streams = new ChangeStreams()
-  readonly #byName = new Map<string, Device>()
+  // A cluster has very many namespaces, and most of them use little of what one may have: it is made when it is used.
+  #netfilter: Netfilter | undefined
+  #tcp: TcpStack | undefined
+  #echoes: Echoes | undefined
+  #reassembly: Reassembly | undefined
+  #vxlanPorts: Map<string, VxlanPort> | undefined
+  #streams: ChangeStreams | undefined
+  /** Only where there are many. */
+  #byName: Map<string, Device> | undefined
   /** By index. */
   readonly #links: Device[] = []
-  readonly #vxlans: Vxlan[] = []
+  #vxlans: Vxlan[] = NO_LINKS
   readonly #onGone: (netns: NetworkNamespace) => void
   #nextIndex = 1
   #names = 0
@@ -73,9 +88,6 @@ export class NetworkNamespace {
     this.ipv4 = new Ipv4Routing(this)
     this.ipv6 = new Ipv6Routing(this)
     this.sysctls = new Sysctls(this)
-    this.netfilter = netfilterFor(this)
-    this.tcp = tcpStack(tcpEnvironment(this))
-    this.reassembly = new Reassembly(this)
     this.loopback = new Loopback(this)
     this.add(this.loopback)
   }
@@ -86,30 +98,73 @@ export class NetworkNamespace {
   }
 
   find(name: string): Device | undefined {
+    const links = this.#links
+    if (links.length <= FEW) {
+      for (let i = 0; i < links.length; i++) if ((links[i] as Device).name === name) return links[i]
+      return undefined
+    }
+    this.#byName ??= new Map(links.map((device) => [device.name, device]))
     return this.#byName.get(name)
+  }
+
+  get netfilter(): Netfilter {
+    this.#netfilter ??= netfilterFor(this)
+    return this.#netfilter
+  }
+
+  get tcp(): TcpStack {
+    this.#tcp ??= tcpStack(tcpEnvironment(this))
+    return this.#tcp
+  }
+
+  get echoes(): Echoes {
+    this.#echoes ??= new Echoes()
+    return this.#echoes
+  }
+
+  get reassembly(): Reassembly {
+    this.#reassembly ??= new Reassembly(this)
+    return this.#reassembly
+  }
+
+  get vxlanPorts(): Map<string, VxlanPort> {
+    this.#vxlanPorts ??= new Map()
+    return this.#vxlanPorts
   }
 
   /** Takes in a link that is new, or comes from elsewhere: it keeps its index where that is free. */
   add(device: Device): void {
-    const taken = this.#links.some(({ index }) => index === device.index)
-    if (device.index === 0 || taken) device.index = this.#freeIndex()
+    if (device.index === 0 || this.#placeOf(device.index) < 0) device.index = this.#freeIndex()
     device.netns = this
-    this.#byName.set(device.name, device)
-    const place = this.#links.findIndex(({ index }) => index > device.index)
-    this.#links.splice(place < 0 ? this.#links.length : place, 0, device)
+    this.#byName?.set(device.name, device)
+    this.#links.splice(this.#placeOf(device.index), 0, device)
     this.sysctls.adopt(device)
     device.changed()
   }
 
   #freeIndex(): number {
-    while (this.#links.some(({ index }) => index === this.#nextIndex)) this.#nextIndex++
+    while (this.#placeOf(this.#nextIndex) < 0) this.#nextIndex++
     return this.#nextIndex++
   }
 
+  /** Where a link with that index goes; -1 where there is one. */
+  #placeOf(index: number): number {
+    let low = 0
+    let high = this.#links.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const found = (this.#links[middle] as Device).index
+      if (found === index) return -1
+      if (found < index) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
   rename(device: Device, name: string): void {
-    this.#byName.delete(device.name)
+    this.#byName?.delete(device.name)
     device.name = name
-    this.#byName.set(name, device)
+    this.#byName?.set(name, device)
     device.changed()
   }
 
@@ -120,11 +175,10 @@ export class NetworkNamespace {
     device.setUp(false)
     removeIpv4(device)
     ipv6Down(device)
-    device.neighbors4.clear()
-    device.neighbors6.clear()
-    device.filter.clear()
+    device.neighbors4.clearAll()
+    device.filter = undefined
     removeRoutesOf(device, 4, () => true)
-    this.#byName.delete(device.name)
+    this.#byName?.delete(device.name)
     this.#links.splice(this.#links.indexOf(device), 1)
     if (row !== undefined)
       this.notify({ table: 'links', type: 'gone', row: { ...row, up: false, running: false } })
@@ -143,11 +197,11 @@ export class NetworkNamespace {
   }
 
   addVxlan(vxlan: Vxlan): void {
-    this.#vxlans.push(vxlan)
+    this.#vxlans = [...this.#vxlans, vxlan]
   }
 
   deleteVxlan(vxlan: Vxlan): void {
-    this.#vxlans.splice(this.#vxlans.indexOf(vxlan), 1)
+    this.#vxlans = this.#vxlans.filter((other) => other !== vxlan)
   }
 
   /** Identification of the next IPv4 packet. */
@@ -161,13 +215,17 @@ export class NetworkNamespace {
     return this.#fragment6
   }
 
-  /** Looks again whether bridged packets meet rules: there are some, and a sysctl lets them. */
-  refreshBridgeNetfilter(): void {
-    const meets = (family: 4 | 6): boolean =>
-      (['prerouting', 'forward', 'postrouting'] as const).some((hook) => this.netfilter.active(hook, family))
-    const { sysctls } = this
-    this.bridgeNetfilter4 = sysctls.flag('net.bridge.bridge-nf-call-iptables') && meets(4)
-    this.bridgeNetfilter6 = sysctls.flag('net.bridge.bridge-nf-call-ip6tables') && meets(6)
+  /** Rules, or the sysctls of bridged packets, are others now. */
+  rulesChanged(): void {
+    const { sysctls, netfilter } = this
+    this.hooks4 = hooksOf(netfilter, 4)
+    this.hooks6 = hooksOf(netfilter, 6)
+    this.tracking4 = netfilter.tracking(4)
+    this.tracking6 = netfilter.tracking(6)
+    this.bridgeNetfilter4 =
+      sysctls.flag('net.bridge.bridge-nf-call-iptables') && (this.hooks4 & BRIDGED) !== 0
+    this.bridgeNetfilter6 =
+      sysctls.flag('net.bridge.bridge-nf-call-ip6tables') && (this.hooks6 & BRIDGED) !== 0
   }
 
   /** IPv6 was switched on or off on a link. */
@@ -188,14 +246,15 @@ export class NetworkNamespace {
 
   /** Whether anybody wants to hear of changes: where not, no row is made for them. */
   get watched(): boolean {
-    return this.#streams.size > 0
+    return this.#streams !== undefined && this.#streams.size > 0
   }
 
   notify(change: Change): void {
-    this.#streams.push(change)
+    this.#streams?.push(change)
   }
 
   changes(signal: AbortSignal | undefined): AsyncIterable<Change> {
+    this.#streams ??= new ChangeStreams()
     return this.#streams.open(signal)
   }
 
@@ -228,8 +287,8 @@ export class NetworkNamespace {
     if (this.#gone) return
     this.#gone = true
     this.#onGone(this)
-    this.tcp.destroy()
-    this.reassembly.destroy()
-    this.#streams.end()
+    this.#tcp?.destroy()
+    this.#reassembly?.destroy()
+    this.#streams?.end()
   }
 }

@@ -13,3 +13,11 @@ export function same16(a: Uint8Array, atA: number, b: Uint8Array, atB: number): 
   for (let i = 0; i < 16; i++) if (a[atA + i] !== b[atB + i]) return false
   return true
 }
+
+/** Whether the checksum of the IPv4 header at `at`, of `length` octets, is right. */
+export function ipv4HeaderHolds(bytes: Uint8Array, at: number, length: number): boolean {
+  let sum = 0
+  for (let i = at; i < at + length; i += 2) sum += ((bytes[i] as number) << 8) | (bytes[i + 1] as number)
+  sum = (sum & 0xffff) + (sum >>> 16)
+  return sum === 0xffff || (sum & 0xffff) + (sum >>> 16) === 0xffff
+}

@@ -59,7 +59,7 @@ function perform(netns: NetworkNamespace, operation: Operation, resolve: Resolve
       return netns.sysctls.set(operation.name, operation.value)
     case 'nft.apply':
       netns.netfilter.apply(operation.commands)
-      return netns.refreshBridgeNetfilter()
+      return netns.rulesChanged()
   }
 }
 

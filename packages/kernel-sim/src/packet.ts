@@ -6,8 +6,9 @@ import type { NetfilterPacket } from './netfilter.ts'
 export const HEADROOM = 128
 
 /**
- * One packet on its way: octets `bytes[start, end)` of a buffer of its own. Layers take their header off by moving
- * `start` forward, and put one on by moving it back; nothing is copied. Whoever is handed a packet owns it.
+ * One packet on its way: octets `bytes[start, end)` of a buffer that it may share with others, and the headroom
+ * before them. Layers take their header off by moving `start` forward, and put one on by moving it back; nothing is
+ * copied. Whoever is handed a packet owns it.
  */
 export class Packet implements NetfilterPacket {
   bytes: Uint8Array
@@ -32,13 +33,17 @@ export class Packet implements NetfilterPacket {
   connection: ConntrackReference | undefined = undefined
   /** Whether it came to a group (broadcast or multicast) MAC address. */
   group = false
+  /** Where the packet's own part of the buffer begins. */
+  #floor: number
   #view: DataView | undefined
 
-  constructor(bytes: Uint8Array, start: number, end: number, id: number) {
+  constructor(bytes: Uint8Array, start: number, end: number, id: number, view?: DataView) {
     this.bytes = bytes
     this.start = start
     this.end = end
     this.id = id
+    this.#floor = Math.max(0, start - HEADROOM)
+    this.#view = view
   }
 
   get length(): number {
@@ -58,21 +63,21 @@ export class Packet implements NetfilterPacket {
 
   /** Makes sure of `octets` free octets before `start`. */
   reserve(octets: number): void {
-    if (this.start >= octets) return
+    if (this.start - this.#floor >= octets) return
     const start = HEADROOM + octets
     const bytes = new Uint8Array(start + this.length)
     bytes.set(this.bytes.subarray(this.start, this.end), start)
     this.end = start + this.length
     this.start = start
     this.bytes = bytes
+    this.#floor = 0
     this.#view = undefined
   }
 
-  /** A copy that goes its own way under the same name. */
+  /** A copy that goes its own way under the same name, with headroom of its own. */
   clone(): Packet {
-    const bytes = new Uint8Array(this.end)
-    bytes.set(this.bytes.subarray(this.start, this.end), this.start)
-    const copy = new Packet(bytes, this.start, this.end, this.id)
+    const copy = allocatePacket(this.id, this.length)
+    copy.bytes.set(this.bytes.subarray(this.start, this.end), copy.start)
     copy.cause = this.cause
     copy.hops = this.hops
     copy.family = this.family
@@ -97,7 +102,22 @@ export class Packet implements NetfilterPacket {
   }
 }
 
+/** Packets are cut from slabs, so that one costs no buffer of its own. A slab is freed with the last of its packets. */
+const SLAB = 65_536
+let slab = new Uint8Array(0)
+let slabView = new DataView(slab.buffer)
+let used = 0
+
 /** A zeroed packet of `length` octets with headroom. */
 export function allocatePacket(id: number, length: number): Packet {
-  return new Packet(new Uint8Array(HEADROOM + length), HEADROOM, HEADROOM + length, id)
+  const size = HEADROOM + length
+  if (size > SLAB >> 2) return new Packet(new Uint8Array(size), HEADROOM, size, id)
+  if (used + size > slab.length) {
+    slab = new Uint8Array(SLAB)
+    slabView = new DataView(slab.buffer)
+    used = 0
+  }
+  const start = used + HEADROOM
+  used += size
+  return new Packet(slab, start, start + length, id, slabView)
 }

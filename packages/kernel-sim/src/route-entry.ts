@@ -37,6 +37,7 @@ export interface RouteFields {
 /** One route, with what packet paths need of it as numbers. */
 export class RouteEntry {
   readonly fields: RouteFields
+  readonly family: 4 | 6
   readonly type: RouteType
   readonly table: number
   readonly metric: number
@@ -60,6 +61,7 @@ export class RouteEntry {
   constructor(fields: RouteFields) {
     const { destination, gateway, source } = fields
     this.fields = fields
+    this.family = prefixFamily(destination)
     this.type = fields.type
     this.table = fields.table
     this.metric = fields.metric
@@ -75,10 +77,6 @@ export class RouteEntry {
     this.source4 = source !== undefined && isV4(source) ? number4(source) : 0
     this.source6 = source !== undefined && !isV4(source) ? ipToBytes(source) : undefined
     this.mtu = fields.mtu ?? 0
-  }
-
-  get family(): 4 | 6 {
-    return prefixFamily(this.fields.destination)
   }
 
   /** Octets that a packet may have on this route, exceptions aside. */

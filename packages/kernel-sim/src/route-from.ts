@@ -28,6 +28,7 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
   const { destination, type = 'unicast', gateway, source, table = TABLE_MAIN, mtu, advmss } = route
   const family = prefixFamily(destination)
   const refuse = (reason: string): KernelError => new KernelError('EINVAL', operation, reason)
+  const notOwn = (ip: Ip): KernelError => refuse(`${ip} is not an address of this namespace`)
   for (const ip of [gateway, source]) {
     if (ip !== undefined && isV4(ip) !== (family === 4)) throw refuse(`${ip} is of another family`)
   }
@@ -45,10 +46,17 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
     return new RouteEntry({
       ...common,
       device: undefined,
+      source,
       scope: family === 4 ? (route.scope ?? 'global') : undefined,
     })
   }
   const scope = family === 4 ? (route.scope ?? defaultScope(type, gateway !== undefined)) : undefined
+  if (type === 'local' && scope !== undefined && scope !== 'host' && scope !== 'nowhere') {
+    throw refuse('a local route has scope host')
+  }
+  if (family === 6 && named !== undefined && netns.sysctls.ipv6(named, 'disable_ipv6') !== 0) {
+    throw new KernelError('ENODEV', operation, `IPv6 is switched off on ${named.name}`)
+  }
   const device = linkOf(netns, route, named, scope, operation)
   if (source !== undefined && !isOwn(netns, source))
     throw refuse(`${source} is not an address of this namespace`)
@@ -84,6 +92,10 @@ function linkOf(
       throw new KernelError('ENODEV', operation, 'neither a link nor a gateway is named')
     if (!inHost) checkUp(named, operation)
     return named
+  }
+  if (scope === 'link') {
+    const code = onlink ? 'EINVAL' : 'ENETUNREACH'
+    throw new KernelError(code, operation, 'a route of scope link has no gateway')
   }
   if (onlink && named !== undefined) checkUp(named, operation)
   const device = isV4(gateway)

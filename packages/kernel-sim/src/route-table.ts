@@ -65,7 +65,6 @@ abstract class RouteTable {
 
   /** The best of the alternatives that `match` found; with `out`, of those that lead out there. */
   protected choose(match: number, out: Device | undefined): RouteEntry | undefined {
-    if (match === NO_ROUTE) return undefined
     const group = this.#groups[match] as RouteEntry[]
     if (out === undefined) return group[0]
     return group.find(({ device }) => device === out)
@@ -94,7 +93,9 @@ export class RouteTable4 extends RouteTable {
 
   /** `destination` is a signed number. */
   lookup(destination: number, out: Device | undefined): RouteEntry | undefined {
-    const found = this.choose(this.#lpm.lookup(destination), out)
+    const match = this.#lpm.lookup(destination)
+    if (match === NO_ROUTE) return undefined
+    const found = this.choose(match, out)
     if (found !== undefined || out === undefined) return found
     return this.scan(out, (entry) => {
       const mask = entry.length === 0 ? 0 : -1 << (32 - entry.length)
@@ -117,10 +118,13 @@ export class RouteTable4 extends RouteTable {
 
 export class RouteTable6 extends RouteTable {
   protected readonly family = 6
-  readonly #lpm = new Ipv6Lpm()
+  /** Made with the first route: very many namespaces have none. */
+  #lpm: Ipv6Lpm | undefined
 
   lookup(destination: Uint32Array, out: Device | undefined): RouteEntry | undefined {
-    const found = this.choose(this.#lpm.lookupWords(destination), out)
+    const match = this.#lpm?.lookupWords(destination) ?? NO_ROUTE
+    if (match === NO_ROUTE) return undefined
+    const found = this.choose(match, out)
     if (found !== undefined || out === undefined) return found
     return this.scan(out, (entry) => {
       words6(entry)
@@ -134,15 +138,16 @@ export class RouteTable6 extends RouteTable {
   }
 
   protected find(entry: RouteEntry): number {
-    return this.#lpm.get(words6(entry), entry.length)
+    return this.#lpm?.get(words6(entry), entry.length) ?? NO_ROUTE
   }
 
   protected set(entry: RouteEntry, group: number): void {
+    this.#lpm ??= new Ipv6Lpm()
     this.#lpm.set(words6(entry), entry.length, group)
   }
 
   protected unset(entry: RouteEntry): void {
-    this.#lpm.delete(words6(entry), entry.length)
+    this.#lpm?.delete(words6(entry), entry.length)
   }
 }
 

@@ -1,48 +1,13 @@
 import { KernelError } from '@podfabric/kernel'
 import type { Device } from './device.ts'
+import {
+  ALL_SETTINGS,
+  DEFAULT_SETTINGS,
+  type Ipv4Key,
+  type Ipv6Key,
+  type LinkSettings,
+} from './link-settings.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
-
-/** net.ipv4.conf.<link>.*: the values of a new namespace. */
-const IPV4 = {
-  accept_local: 0,
-  accept_redirects: 1,
-  arp_accept: 0,
-  arp_announce: 0,
-  arp_filter: 0,
-  arp_ignore: 0,
-  arp_notify: 0,
-  disable_policy: 0,
-  disable_xfrm: 0,
-  forwarding: 0,
-  log_martians: 0,
-  promote_secondaries: 0,
-  proxy_arp: 0,
-  route_localnet: 0,
-  rp_filter: 0,
-  secure_redirects: 1,
-  send_redirects: 1,
-  shared_media: 1,
-  src_valid_mark: 0,
-}
-
-/** net.ipv6.conf.<link>.* */
-const IPV6 = {
-  accept_dad: 1,
-  accept_ra: 1,
-  accept_redirects: 1,
-  addr_gen_mode: 0,
-  autoconf: 1,
-  dad_transmits: 1,
-  disable_ipv6: 0,
-  forwarding: 0,
-  hop_limit: 64,
-  keep_addr_on_down: 0,
-  proxy_ndp: 0,
-  use_tempaddr: 0,
-}
-
-/** net.ipv4.neigh.<link>.*, in hundredths of a second. */
-const NEIGHBOR = { proxy_delay: 80 }
 
 /** Everything that is not of one link. */
 const GLOBAL = {
@@ -60,26 +25,14 @@ const GLOBAL = {
   'net.ipv6.ip_nonlocal_bind': '0',
 }
 
-type Ipv4Key = keyof typeof IPV4
-type Ipv6Key = keyof typeof IPV6
-type NeighborKey = keyof typeof NEIGHBOR
 type GlobalKey = keyof typeof GLOBAL
-
-/** The settings of one link, or of `all` or `default`. */
-interface Settings {
-  readonly ipv4: Record<Ipv4Key, number>
-  readonly ipv6: Record<Ipv6Key, number>
-  readonly neigh4: Record<NeighborKey, number>
-  readonly neigh6: Record<NeighborKey, number>
-}
 
 /** The sysctls of one namespace. Names that are not here are ENOENT. */
 export class Sysctls {
   readonly #netns: NetworkNamespace
-  readonly #all = freshAll()
-  readonly #default = fresh()
-  readonly #links = new WeakMap<Device, Settings>()
-  readonly #global: Record<GlobalKey, string> = { ...GLOBAL }
+  #all: LinkSettings = ALL_SETTINGS
+  #default: LinkSettings = DEFAULT_SETTINGS
+  #global: Readonly<Record<GlobalKey, string>> = GLOBAL
   /** [first, last] of the ports that are given to those who ask for none. */
   ports: readonly [number, number] = [32_768, 60_999]
   ttl = 64
@@ -88,17 +41,9 @@ export class Sysctls {
     this.#netns = netns
   }
 
-  #of(device: Device): Settings {
-    const known = this.#links.get(device)
-    if (known !== undefined) return known
-    const settings = copy(this.#default)
-    this.#links.set(device, settings)
-    return settings
-  }
-
   /** A link came into this namespace: it has the defaults of now. */
   adopt(device: Device): void {
-    this.#links.set(device, copy(this.#default))
+    device.settings = this.#default
     device.forwarding4 = this.#default.ipv4.forwarding !== 0
   }
 
@@ -109,15 +54,15 @@ export class Sysctls {
 
   /** Set for the link or for all. */
   either4(device: Device, key: Ipv4Key): boolean {
-    return this.#all.ipv4[key] !== 0 || this.#of(device).ipv4[key] !== 0
+    return this.#all.ipv4[key] !== 0 || device.settings.ipv4[key] !== 0
   }
 
   larger4(device: Device, key: Ipv4Key): number {
-    return Math.max(this.#all.ipv4[key], this.#of(device).ipv4[key])
+    return Math.max(this.#all.ipv4[key], device.settings.ipv4[key])
   }
 
   ipv6(device: Device, key: Ipv6Key): number {
-    return this.#of(device).ipv6[key]
+    return device.settings.ipv6[key]
   }
 
   allIpv6(key: Ipv6Key): number {
@@ -126,7 +71,7 @@ export class Sysctls {
 
   /** Hundredths of a second. */
   proxyDelay(device: Device, family: 4 | 6): number {
-    return this.#of(device)[family === 4 ? 'neigh4' : 'neigh6'].proxy_delay
+    return device.settings[family === 4 ? 'neigh4' : 'neigh6'].proxy_delay
   }
 
   flag(key: GlobalKey): boolean {
@@ -134,12 +79,11 @@ export class Sysctls {
   }
 
   get(name: string): string {
-    const operation = `sysctl ${name}`
     const plain = canonical(name)
     if (plain === 'net.ipv4.ip_forward') return String(this.#all.ipv4.forwarding)
     if (isKey(this.#global, plain)) return this.#global[plain]
-    const place = this.#place(plain, operation)
-    return String(place.values[place.key])
+    const { settings, group, key } = this.#place(plain, `sysctl ${name}`)
+    return String(valueOf(settings, group, key))
   }
 
   set(name: string, value: string): void {
@@ -147,11 +91,17 @@ export class Sysctls {
     const plain = canonical(name)
     if (plain === 'net.ipv4.ip_forward') return this.set('net.ipv4.conf.all.forwarding', value)
     if (isKey(this.#global, plain)) return this.#setGlobal(plain, value, operation)
-    const { values, key } = this.#place(plain, operation)
+    const place = this.#place(plain, operation)
     const number = wholeNumber(value, operation)
-    const same = values[key] === number
-    values[key] = number
-    if (!same) this.#effects(plain, key, number)
+    if (valueOf(place.settings, place.group, place.key) === number) return
+    this.#store(place.link, changed(place.settings, place.group, place.key, number))
+    this.#effects(place, number)
+  }
+
+  #store(link: Device | 'all' | 'default', settings: LinkSettings): void {
+    if (link === 'all') this.#all = settings
+    else if (link === 'default') this.#default = settings
+    else link.settings = settings
   }
 
   #setGlobal(key: GlobalKey, value: string, operation: string): void {
@@ -170,76 +120,65 @@ export class Sysctls {
       if (first < 1 || first > 255) throw invalid(operation, 'a TTL is from 1 to 255')
       this.ttl = first
     }
-    this.#global[key] = numbers.join('\t')
-    if (key.startsWith('net.bridge.')) this.#netns.refreshBridgeNetfilter()
+    this.#global = { ...this.#global, [key]: numbers.join('\t') }
+    if (key.startsWith('net.bridge.')) this.#netns.rulesChanged()
   }
 
-  /** Where a per-link value is kept. */
-  #place(name: string, operation: string): { readonly values: Record<string, number>; readonly key: string } {
+  /** Where a per-link value is kept. ENOENT. */
+  #place(name: string, operation: string): Place {
     const found = /^net\.(ipv4|ipv6)\.(conf|neigh)\.([^.]+)\.([^.]+)$/.exec(name)
-    const [, family, kind, link = '', key = ''] = found ?? []
-    const settings = found === null ? undefined : this.#settings(link)
-    if (settings !== undefined) {
-      const group =
-        kind === 'neigh' ? (family === 'ipv4' ? 'neigh4' : 'neigh6') : family === 'ipv4' ? 'ipv4' : 'ipv6'
-      const values: Record<string, number> = settings[group]
-      const known = Object.hasOwn(values, key) && !(kind === 'neigh' && link === 'all')
-      if (known) return { values, key }
+    const [, family, kind, linkName = '', key = ''] = found ?? []
+    const link = found === null ? undefined : this.#link(linkName)
+    if (link !== undefined && !(kind === 'neigh' && link === 'all')) {
+      const settings = link === 'all' ? this.#all : link === 'default' ? this.#default : link.settings
+      const conf = family === 'ipv4' ? 'ipv4' : 'ipv6'
+      const group = kind === 'conf' ? conf : family === 'ipv4' ? 'neigh4' : 'neigh6'
+      if (Object.hasOwn(settings[group], key)) return { link, settings, group, key }
     }
     throw new KernelError('ENOENT', operation, 'there is no such sysctl here')
   }
 
-  #settings(link: string): Settings | undefined {
-    if (link === 'all') return this.#all
-    if (link === 'default') return this.#default
-    const device = this.#netns.find(link.replaceAll('/', '.'))
-    return device && this.#of(device)
+  #link(name: string): Device | 'all' | 'default' | undefined {
+    return name === 'all' || name === 'default' ? name : this.#netns.find(name.replaceAll('/', '.'))
   }
 
   /** What a write does beyond the value itself. */
-  #effects(name: string, key: string, value: number): void {
+  #effects({ link, group, key }: Place, value: number): void {
     const links = this.#netns.links()
-    const [, family, , link = ''] = name.split('.')
+    const spread = link === 'all' && (key === 'forwarding' || key === 'disable_ipv6')
+    if (spread) {
+      this.#default = changed(this.#default, group, key, value)
+      for (const device of links) device.settings = changed(device.settings, group, key, value)
+    }
     if (key === 'forwarding') {
-      if (link === 'all') {
-        const group = family === 'ipv4' ? 'ipv4' : 'ipv6'
-        for (const settings of [this.#default, ...links.map((device) => this.#of(device))]) {
-          settings[group].forwarding = value
-        }
-      }
-      for (const device of links) device.forwarding4 = this.#of(device).ipv4.forwarding !== 0
-      if (family === 'ipv6' && link === 'all') this.#netns.forwarding6Switched()
+      for (const device of links) device.forwarding4 = device.settings.ipv4.forwarding !== 0
+      if (group === 'ipv6' && link === 'all') this.#netns.forwarding6Switched()
     }
-    if (key === 'disable_ipv6') {
-      if (link === 'all') {
-        this.#default.ipv6.disable_ipv6 = value
-        for (const device of links) this.#of(device).ipv6.disable_ipv6 = value
-      }
-      for (const device of links) {
-        if (link === 'all' || link.replaceAll('/', '.') === device.name) this.#netns.ipv6Switched(device)
-      }
-    }
+    if (key !== 'disable_ipv6' || link === 'default') return
+    for (const device of link === 'all' ? links : [link]) this.#netns.ipv6Switched(device)
   }
 }
 
-function fresh(): Settings {
-  return { ipv4: { ...IPV4 }, ipv6: { ...IPV6 }, neigh4: { ...NEIGHBOR }, neigh6: { ...NEIGHBOR } }
+interface Place {
+  readonly link: Device | 'all' | 'default'
+  readonly settings: LinkSettings
+  readonly group: keyof LinkSettings
+  readonly key: string
 }
 
-/** `all` differs from `default` in what would otherwise apply twice. */
-function freshAll(): Settings {
-  const settings = fresh()
-  settings.ipv6.accept_dad = 0
-  return settings
+function valueOf(settings: LinkSettings, group: keyof LinkSettings, key: string): number {
+  const values: Readonly<Record<string, number>> = settings[group]
+  return values[key] ?? 0
 }
 
-function copy(settings: Settings): Settings {
-  return {
-    ipv4: { ...settings.ipv4 },
-    ipv6: { ...settings.ipv6 },
-    neigh4: { ...settings.neigh4 },
-    neigh6: { ...settings.neigh6 },
-  }
+/** Settings are shared between links until one of them gets another value. */
+function changed(
+  settings: LinkSettings,
+  group: keyof LinkSettings,
+  key: string,
+  value: number,
+): LinkSettings {
+  return { ...settings, [group]: { ...settings[group], [key]: value } }
 }
 
 /** Dots everywhere, and slashes inside a link's name, also where the caller wrote a path of slashes. */

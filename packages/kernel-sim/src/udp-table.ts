@@ -18,8 +18,8 @@ export interface UdpEndpoint {
 
 /** Who listens at which UDP port of one namespace. */
 export class UdpTable {
-  readonly #by4 = new Map<number, UdpEndpoint[]>()
-  readonly #by6 = new Map<number, UdpEndpoint[]>()
+  #by4: Map<number, UdpEndpoint[]> | undefined
+  #by6: Map<number, UdpEndpoint[]> | undefined
 
   /** EADDRINUSE where the port is taken at that address, or at any where one of both is any. */
   bind(endpoint: UdpEndpoint, operation: string): void {
@@ -48,7 +48,7 @@ export class UdpTable {
 
   /** Who takes a datagram to the address at `bytes[at]`: bound to it before bound to any. */
   lookup(family: 4 | 6, port: number, bytes: Uint8Array, at: number): UdpEndpoint | undefined {
-    const there = this.#table(family).get(port)
+    const there = (family === 4 ? this.#by4 : this.#by6)?.get(port)
     if (there === undefined) return undefined
     let any: UdpEndpoint | undefined
     for (const endpoint of there) {
@@ -61,6 +61,8 @@ export class UdpTable {
   }
 
   #table(family: 4 | 6): Map<number, UdpEndpoint[]> {
+    this.#by4 ??= new Map()
+    this.#by6 ??= new Map()
     return family === 4 ? this.#by4 : this.#by6
   }
 }

@@ -23,6 +23,7 @@ import { VxlanFdb, type VxlanFdbEntry, type VxlanRemote } from './vxlan-fdb.ts'
 import { joinVxlanPort, leaveVxlanPort } from './vxlan-port.ts'
 
 const UNSPECIFIED = new Uint8Array(16)
+const OVERHEAD = { 4: overhead('vxlan', 4), 6: overhead('vxlan', 6) }
 
 /** A tunnel end (RFC 7348): Ethernet frames in UDP datagrams between nodes. */
 export class Vxlan extends Device {
@@ -30,6 +31,8 @@ export class Vxlan extends Device {
   readonly vni: number
   readonly udpPort: number
   readonly local: Ip | undefined
+  /** Of the outer packets. */
+  readonly outerFamily: 4 | 6
   readonly learning: boolean
   /** The link that outer packets leave by. */
   readonly underlay: Device | undefined
@@ -55,6 +58,7 @@ export class Vxlan extends Device {
     this.vni = facts.vni
     this.udpPort = facts.udpPort
     this.local = facts.local
+    this.outerFamily = facts.local === undefined || isV4(facts.local) ? 4 : 6
     this.underlay = facts.underlay
     this.learning = facts.learning
     this.#local4 = facts.local !== undefined && isV4(facts.local) ? ipv4ToNumber(facts.local as Ipv4) | 0 : 0
@@ -62,19 +66,12 @@ export class Vxlan extends Device {
     if (facts.underlay !== undefined) this.mtu = this.maxMtu
   }
 
-  /** Of the outer packets. */
-  get outerFamily(): 4 | 6 {
-    return this.local === undefined || isV4(this.local) ? 4 : 6
-  }
-
   get carrier(): boolean {
     return true
   }
 
   override get maxMtu(): number {
-    return this.underlay === undefined
-      ? super.maxMtu
-      : this.underlay.mtu - overhead('vxlan', this.outerFamily)
+    return this.underlay === undefined ? super.maxMtu : this.underlay.mtu - OVERHEAD[this.outerFamily]
   }
 
   /** EADDRINUSE where a socket has the port. Before the link goes up. */
@@ -164,7 +161,7 @@ export class Vxlan extends Device {
     const { home } = this
     const path =
       this.outerFamily === 4 ? home.ipv4.mtuTo(remote.number, route) : home.ipv6.mtuTo(remote.words, route)
-    const mtu = path - overhead('vxlan', this.outerFamily)
+    const mtu = path - OVERHEAD[this.outerFamily]
     const inner = start + ETHERNET
     if (end - inner <= mtu || end - inner < 20) return
     this.netns.ipv4.learnMtu(i32At(bytes, inner + 16), mtu)
