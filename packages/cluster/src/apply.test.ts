@@ -93,7 +93,10 @@ describe('apply', () => {
     expect(await made.apply(pod('a', 'containers: [{ name: main }]', ', labels: { tier: front }'))).toEqual([
       'a configured',
     ])
-    expect(made.podNamed('a')).toMatchObject({ metadata: { labels: { tier: 'front' } }, spec: { nodeName: 'n1' } })
+    expect(made.podNamed('a')).toMatchObject({
+      metadata: { labels: { tier: 'front' } },
+      spec: { nodeName: 'n1' },
+    })
   })
 
   it.each<[string, readonly KubeObject[], string]>([

@@ -63,8 +63,8 @@ export interface Cluster {
   /** Leaves, or is given up after a crash: its pods are ended at once, its controllers stopped. CLUSTER_NOT_FOUND. */
   removeNode(name: string): Promise<void>
   /**
-   * The node falls silent, as by a power failure; nothing is cleaned up, and whoever owns its kernel cuts its cables. The
-   * cluster notices later, by itself. CLUSTER_NOT_FOUND.
+   * The node falls silent, as by a power failure: its programs end and nothing is cleaned up. Whoever owns its kernel cuts its
+   * cables first. The cluster notices later, by itself. CLUSTER_NOT_FOUND.
    */
   crashNode(name: string): Promise<void>
   /** The parts of a node. CLUSTER_NOT_FOUND. */

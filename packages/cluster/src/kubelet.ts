@@ -30,7 +30,7 @@ export interface Kubelet {
   sandbox(pod: Pod): Sandbox | undefined
   /** Ends all its pods at once and lets their network go. Ends all, then throws what could not be given back. */
   stop(): Promise<void>
-  /** As when the power fails: no more signs of life, and nothing is cleaned up. */
+  /** As when the power fails: no more signs of life; programs end, and nothing is cleaned up. */
   crash(): void
 }
 

@@ -29,7 +29,7 @@ export interface PodRun {
   end(grace: number): void
   /** Ends it now and for good: rejects with what could not be given back. */
   stop(): Promise<void>
-  /** Forgets the pod without cleaning up. */
+  /** Forgets the pod without cleaning up: its programs end, its network stays as it is. */
   abandon(): void
 }
 
