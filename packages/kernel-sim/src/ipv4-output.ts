@@ -123,7 +123,13 @@ function toNeighbor(netns: NetworkNamespace, packet: Packet, route: RouteEntry, 
     pushEthernet(packet, out.macHigh, out.macLow, out, etherTypes.ipv4)
     return out.transmit(packet)
   }
-  const destination = route.hasGateway ? route.gateway4 : i32At(packet.bytes, packet.start + 16)
+  if (route.hasGateway) {
+    const known = route.neighbor
+    const entry = known === undefined || known.gone ? out.neighbors4.ensure4(route.gateway4) : known
+    route.neighbor = entry
+    return out.neighbors4.send(entry, packet)
+  }
+  const destination = i32At(packet.bytes, packet.start + 16)
   if (route.type === 'broadcast' || destination === -1) {
     toSelf(netns, packet)
     pushEthernet(packet, 0xffff, -1, out, etherTypes.ipv4)

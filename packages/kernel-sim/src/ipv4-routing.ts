@@ -27,6 +27,10 @@ export class Ipv4Routing {
   #plain = true
   readonly #local = new RouteTable4()
   readonly #main = new RouteTable4()
+  // The last answer: a pod's own address, the next packet of the same flow.
+  #lastDestination = 0
+  #lastOut: Device | undefined
+  #lastRoute: RouteEntry | undefined
   /** How often each own address is there. */
   readonly #own = new Map<number, number>()
   #pathMtus: Map<number, { readonly mtu: number; readonly until: number }> | undefined
@@ -69,6 +73,17 @@ export class Ipv4Routing {
   }
 
   #lookupPlain(destination: number, out: Device | undefined): RouteEntry | undefined {
+    if (this.#lastRoute !== undefined && destination === this.#lastDestination && out === this.#lastOut) {
+      return this.#lastRoute
+    }
+    const found = this.#search(destination, out)
+    this.#lastRoute = found
+    this.#lastDestination = destination
+    this.#lastOut = out
+    return found
+  }
+
+  #search(destination: number, out: Device | undefined): RouteEntry | undefined {
     const local = this.#local.lookup(destination, out)
     if (local !== undefined && local.type !== 'throw') return local
     const main = this.#main.lookup(destination, out)
@@ -186,8 +201,9 @@ export class Ipv4Routing {
     this.#pathMtus.set(destination, { mtu: Math.max(mtu, LEAST_MTU), until })
   }
 
-  /** Routes changed: what was learned about paths may be wrong now. */
-  forgetMtus(): void {
+  /** Routes changed: what was found, or learned about paths, may be wrong now. */
+  routesChanged(): void {
+    this.#lastRoute = undefined
     this.#pathMtus = undefined
   }
 }

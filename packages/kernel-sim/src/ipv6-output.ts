@@ -114,6 +114,9 @@ function toNeighbor(netns: NetworkNamespace, packet: Packet, route: RouteEntry):
     pushEthernet(packet, 0x3333, i32At(bytes, start + 36), out, etherTypes.ipv6)
     return out.transmit(packet)
   }
-  const next = route.hasGateway ? route.gateway6 : wordsAt(packet)
-  out.neighbors6.send(out.neighbors6.ensure6(next), packet)
+  if (!route.hasGateway) return out.neighbors6.send(out.neighbors6.ensure6(wordsAt(packet)), packet)
+  const known = route.neighbor
+  const entry = known === undefined || known.gone ? out.neighbors6.ensure6(route.gateway6) : known
+  route.neighbor = entry
+  out.neighbors6.send(entry, packet)
 }

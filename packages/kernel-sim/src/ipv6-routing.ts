@@ -166,7 +166,8 @@ export class Ipv6Routing {
     this.#pathMtus.set(destination, { mtu: Math.max(mtu, LEAST_MTU), until })
   }
 
-  forgetMtus(): void {
+  /** Routes changed: what was learned about paths may be wrong now. */
+  routesChanged(): void {
     this.#pathMtus = undefined
   }
 }

@@ -3,7 +3,6 @@ import { captureOn } from './capture.ts'
 import { heldTcp } from './held-tcp.ts'
 import { linkNamed, type Resolve } from './link-operations.ts'
 import { listFdb, listNeighbors } from './neighbor-operations.ts'
-import { conntrackOver } from './netfilter.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { applyOperation } from './operations.ts'
 import { listRoutes, lookupRoute } from './route-operations.ts'
@@ -54,7 +53,10 @@ export function namespaceHandle(netns: NetworkNamespace, resolve: Resolve): Name
   }
   return {
     ...tables,
-    conntrack: conntrackOver(netns.netfilter),
+    conntrack: {
+      list: async (filter) => use(() => netns.netfilter.connections(filter)),
+      delete: async (filter) => use(() => netns.netfilter.forget(filter)),
+    },
     sockets,
     capture: async (link) => use(() => captureOn(linkNamed(netns, link, `capture ${link}`))),
     changes: ({ signal } = {}) => use(() => netns.changes(signal)),

@@ -16,6 +16,8 @@ export class NeighborEntry {
   /** When it last proved to be there. */
   confirmed = 0
   probes = 0
+  /** It is in no table any more. */
+  gone = false
   timer: Disposable | undefined
   /** IP packets that wait for the MAC address. */
   readonly waiting: Packet[] = []

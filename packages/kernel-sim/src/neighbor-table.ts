@@ -137,6 +137,7 @@ export class NeighborTable {
   }
 
   delete(entry: NeighborEntry): void {
+    entry.gone = true
     entry.stopTimer()
     for (const packet of entry.waiting.splice(0)) {
       drop(this.#device.netns, this.#device, packet, 'NEIGHBOR_FAILED', 'ip')

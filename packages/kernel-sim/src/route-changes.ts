@@ -26,7 +26,7 @@ export function removeRoutesOf(device: Device, family: 4 | 6, which: (entry: Rou
 }
 
 function changed(netns: NetworkNamespace, type: 'new' | 'gone', entry: RouteEntry): void {
-  if (entry.family === 4) netns.ipv4.forgetMtus()
-  else netns.ipv6.forgetMtus()
+  if (entry.family === 4) netns.ipv4.routesChanged()
+  else netns.ipv6.routesChanged()
   if (netns.watched) netns.notify({ table: 'routes', type, row: entry.row() })
 }

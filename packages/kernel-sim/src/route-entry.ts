@@ -1,7 +1,10 @@
 import type { Route, RouteType } from '@podfabric/kernel'
 import {
   type Ip,
+  type Ipv6,
   ipToBytes,
+  ipv4ToNumber,
+  ipv6ToWords,
   isV4,
   networkAddress,
   type Prefix,
@@ -43,19 +46,21 @@ export class RouteEntry {
   readonly metric: number
   readonly device: Device | undefined
   readonly length: number
-  /** Destination in network order. */
-  readonly octets: Uint8Array
+  /** IPv4: the destination, signed. */
+  readonly network4: number
+  /** IPv6: the destination's words. */
+  readonly network6: Uint32Array
   readonly hasGateway: boolean
   /** IPv4, signed; 0 without. */
   readonly gateway4: number
   /** IPv6; zeroes without. */
-  readonly gateway6 = new Uint32Array(4)
+  readonly gateway6: Uint32Array
   /** IPv4, signed; 0 without. */
   readonly source4: number
   readonly source6: Uint8Array | undefined
   /** 0 without. */
   readonly mtu: number
-  /** The gateway's entry, found once. Checked against the table before use. */
+  /** The gateway's entry, found once; looked for again where it is gone. */
   neighbor: NeighborEntry | undefined = undefined
 
   constructor(fields: RouteFields) {
@@ -67,14 +72,13 @@ export class RouteEntry {
     this.metric = fields.metric
     this.device = fields.device
     this.length = prefixLength(destination)
-    this.octets = ipToBytes(networkAddress(destination))
+    const network = networkAddress(destination)
+    this.network4 = number4(network)
+    this.network6 = words6(network)
     this.hasGateway = gateway !== undefined
-    this.gateway4 = gateway !== undefined && isV4(gateway) ? number4(gateway) : 0
-    if (gateway !== undefined && !isV4(gateway)) {
-      const view = new DataView(ipToBytes(gateway).buffer)
-      for (let w = 0; w < 4; w++) this.gateway6[w] = view.getUint32(4 * w)
-    }
-    this.source4 = source !== undefined && isV4(source) ? number4(source) : 0
+    this.gateway4 = gateway === undefined ? 0 : number4(gateway)
+    this.gateway6 = gateway === undefined ? NO_WORDS : words6(gateway)
+    this.source4 = source === undefined ? 0 : number4(source)
     this.source6 = source !== undefined && !isV4(source) ? ipToBytes(source) : undefined
     this.mtu = fields.mtu ?? 0
   }
@@ -133,6 +137,17 @@ export class RouteEntry {
   }
 }
 
+const NO_WORDS = new Uint32Array(4)
+
+/** 0 for IPv6. */
 function number4(ip: Ip): number {
-  return new DataView(ipToBytes(ip).buffer).getInt32(0)
+  return isV4(ip) ? ipv4ToNumber(ip) | 0 : 0
+}
+
+/** Zeroes for IPv4. */
+function words6(ip: Ip): Uint32Array {
+  if (isV4(ip)) return NO_WORDS
+  const words = new Uint32Array(4)
+  ipv6ToWords(ip as Ipv6, words)
+  return words
 }

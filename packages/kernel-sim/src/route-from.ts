@@ -28,7 +28,7 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
   const { destination, type = 'unicast', gateway, source, table = TABLE_MAIN, mtu, advmss } = route
   const family = prefixFamily(destination)
   const refuse = (reason: string): KernelError => new KernelError('EINVAL', operation, reason)
-  const notOwn = (ip: Ip): KernelError => refuse(`${ip} is not an address of this namespace`)
+  const _notOwn = (ip: Ip): KernelError => refuse(`${ip} is not an address of this namespace`)
   for (const ip of [gateway, source]) {
     if (ip !== undefined && isV4(ip) !== (family === 4)) throw refuse(`${ip} is of another family`)
   }

@@ -55,11 +55,7 @@ abstract class RouteTable {
   /** The routes by address, longest prefix first where they begin alike, then by metric. */
   list(): RouteEntry[] {
     return this.#groups.flat().sort((a, b) => {
-      for (let i = 0; i < a.octets.length; i++) {
-        const difference = (a.octets[i] as number) - (b.octets[i] as number)
-        if (difference !== 0) return difference
-      }
-      return a.length - b.length || a.metric - b.metric
+      return compareNetworks(a, b) || a.length - b.length || a.metric - b.metric
     })
   }
 
@@ -99,20 +95,20 @@ export class RouteTable4 extends RouteTable {
     if (found !== undefined || out === undefined) return found
     return this.scan(out, (entry) => {
       const mask = entry.length === 0 ? 0 : -1 << (32 - entry.length)
-      return ((number4(entry) ^ destination) & mask) === 0
+      return ((entry.network4 ^ destination) & mask) === 0
     })
   }
 
   protected find(entry: RouteEntry): number {
-    return this.#lpm.get(number4(entry), entry.length)
+    return this.#lpm.get(entry.network4, entry.length)
   }
 
   protected set(entry: RouteEntry, group: number): void {
-    this.#lpm.set(number4(entry), entry.length, group)
+    this.#lpm.set(entry.network4, entry.length, group)
   }
 
   protected unset(entry: RouteEntry): void {
-    this.#lpm.delete(number4(entry), entry.length)
+    this.#lpm.delete(entry.network4, entry.length)
   }
 }
 
@@ -127,39 +123,35 @@ export class RouteTable6 extends RouteTable {
     const found = this.choose(match, out)
     if (found !== undefined || out === undefined) return found
     return this.scan(out, (entry) => {
-      words6(entry)
       for (let w = 0; 32 * w < entry.length; w++) {
         const bits = entry.length - 32 * w
         const mask = bits >= 32 ? -1 : -1 << (32 - bits)
-        if ((((scratch[w] as number) ^ (destination[w] as number)) & mask) !== 0) return false
+        if ((((entry.network6[w] as number) ^ (destination[w] as number)) & mask) !== 0) return false
       }
       return true
     })
   }
 
   protected find(entry: RouteEntry): number {
-    return this.#lpm?.get(words6(entry), entry.length) ?? NO_ROUTE
+    return this.#lpm?.get(entry.network6, entry.length) ?? NO_ROUTE
   }
 
   protected set(entry: RouteEntry, group: number): void {
     this.#lpm ??= new Ipv6Lpm()
-    this.#lpm.set(words6(entry), entry.length, group)
+    this.#lpm.set(entry.network6, entry.length, group)
   }
 
   protected unset(entry: RouteEntry): void {
-    this.#lpm?.delete(words6(entry), entry.length)
+    this.#lpm?.delete(entry.network6, entry.length)
   }
 }
 
-const scratch = new Uint32Array(4)
-
-function number4(entry: RouteEntry): number {
-  const [a = 0, b = 0, c = 0, d = 0] = entry.octets
-  return (a << 24) | (b << 16) | (c << 8) | d
-}
-
-function words6({ octets }: RouteEntry): Uint32Array {
-  const view = new DataView(octets.buffer)
-  for (let w = 0; w < 4; w++) scratch[w] = view.getUint32(4 * w)
-  return scratch
+function compareNetworks(a: RouteEntry, b: RouteEntry): number {
+  const difference = (a.network4 >>> 0) - (b.network4 >>> 0)
+  if (difference !== 0) return difference
+  for (let w = 0; w < 4; w++) {
+    const apart = (a.network6[w] as number) - (b.network6[w] as number)
+    if (apart !== 0) return apart
+  }
+  return 0
 }

@@ -83,7 +83,7 @@ export class Sysctls {
     if (plain === 'net.ipv4.ip_forward') return String(this.#all.ipv4.forwarding)
     if (isKey(this.#global, plain)) return this.#global[plain]
     const { settings, group, key } = this.#place(plain, `sysctl ${name}`)
-    return String(valueOf(settings, group, key))
+    return String(settingOf(settings, group, key))
   }
 
   set(name: string, value: string): void {
@@ -93,7 +93,7 @@ export class Sysctls {
     if (isKey(this.#global, plain)) return this.#setGlobal(plain, value, operation)
     const place = this.#place(plain, operation)
     const number = wholeNumber(value, operation)
-    if (valueOf(place.settings, place.group, place.key) === number) return
+    if (settingOf(place.settings, place.group, place.key) === number) return
     this.#store(place.link, changed(place.settings, place.group, place.key, number))
     this.#effects(place, number)
   }
@@ -166,7 +166,7 @@ interface Place {
   readonly key: string
 }
 
-function valueOf(settings: LinkSettings, group: keyof LinkSettings, key: string): number {
+function settingOf(settings: LinkSettings, group: keyof LinkSettings, key: string): number {
   const values: Readonly<Record<string, number>> = settings[group]
   return values[key] ?? 0
 }
