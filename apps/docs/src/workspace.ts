@@ -41,16 +41,27 @@ export function readWorkspace(root: string = workspaceRoot): WorkspacePackage[] 
           name: group === 'apps' ? `apps/${name}` : name,
           folder,
           manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest,
-          files: globSync('{{src,test,bench}/**/*.ts,*.md}', { cwd: folder })
-            .map((path) => path.replaceAll('\\', '/'))
-            .sort()
-            .flatMap((path) => filesIn(path, readFileSync(join(folder, path), 'utf8'))),
+          files: filesOf(folder, group === 'apps' && name === 'docs' ? root : folder),
         }
       }),
   )
 }
 
-function filesIn(path: string, text: string): SourceFile[] {
-  if (!path.endsWith('.md')) return [{ path, text }]
-  return codeBlocks(text, 'ts').map((block) => ({ path, text: '\n'.repeat(block.line) + block.text }))
+/** The documents of the whole repository belong to the documentation. */
+function filesOf(folder: string, ...documentFolders: readonly string[]): SourceFile[] {
+  const sources = globSync('{src,test,bench}/**/*.ts', { cwd: folder })
+    .map((path) => path.replaceAll('\\', '/'))
+    .sort()
+    .map((path) => ({ path, text: readFileSync(join(folder, path), 'utf8') }))
+  const documents = [...new Set([folder, ...documentFolders])].flatMap((place) =>
+    globSync('*.md', { cwd: place })
+      .sort()
+      .flatMap((path) =>
+        codeBlocks(readFileSync(join(place, path), 'utf8'), 'ts').map(({ line, text }) => ({
+          path,
+          text: '\n'.repeat(line) + text,
+        })),
+      ),
+  )
+  return [...sources, ...documents]
 }
