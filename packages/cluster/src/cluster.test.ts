@@ -1,69 +1,22 @@
 import type { PluginFactory } from '@podfabric/cni'
-import type { Kernel } from '@podfabric/kernel'
-import { isReady } from '@podfabric/kube'
-import { type Ip, ip } from '@podfabric/netaddr'
+import { ip } from '@podfabric/netaddr'
 import { memoryStore } from '@podfabric/store'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { callByName } from './fixtures/client.ts'
-import { type Lab, lab } from './fixtures/lab.ts'
+import { manualClock } from '@podfabric/store/testing'
+import { describe, expect, it } from 'vitest'
+import { lab, running } from './fixtures/lab.ts'
 import { manifest } from './fixtures/manifest.ts'
 import { routedPlugin } from './fixtures/routed-plugin.ts'
+import {
+  addressOf,
+  deployment,
+  leftOn,
+  namesOf,
+  nodesOf,
+  pod,
+  podsOf,
+  readyAddresses,
+} from './fixtures/web.ts'
 import { askWorkload, httpGet } from './http-client.ts'
-
-const deployment = (name: string, options: { replicas?: number; grace?: number; more?: string } = {}) =>
-  manifest(`
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: ${name} }
-spec:
-  replicas: ${options.replicas ?? 3}
-  selector: { matchLabels: { app: ${name} } }
-  template:
-    metadata: { labels: { app: ${name} } }
-    spec:
-      terminationGracePeriodSeconds: ${options.grace ?? 30}
-      containers:
-        - name: server
-          ports: [{ containerPort: 80, name: http }]
-          readinessProbe: { httpGet: { path: /, port: http }, periodSeconds: 1 }
-      ${options.more ?? ''}
----
-apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { clusterIP: None, selector: { app: ${name} }, ports: [{ port: 80, name: http, targetPort: http }] }
-`)
-
-const pod = (name: string, spec = '') =>
-  manifest(`
-apiVersion: v1
-kind: Pod
-metadata: { name: ${name}, labels: { app: ${name} } }
-spec:
-  containers: [{ name: main, ports: [{ containerPort: 80 }] }]
-  ${spec}
-`)
-
-async function running(nodes: readonly string[], options: Parameters<typeof lab>[1] = {}): Promise<Lab> {
-  const made = await lab(nodes, options)
-  onTestFinished(() => made.cluster.close())
-  return made
-}
-
-function addressOf({ cluster }: Lab, name: string): Ip {
-  const [address] = cluster.pod(name).sandbox.addresses
-  if (address === undefined) throw new Error(`${name} has no address`)
-  return address
-}
-
-const podsOf = ({ cluster }: Lab) => cluster.objects.list('Pod', 'default')
-const namesOf = (made: Lab) => podsOf(made).map(({ metadata }) => metadata.name)
-const nodesOf = (made: Lab) => podsOf(made).map(({ spec }) => spec.nodeName)
-const readyAddresses = (made: Lab) =>
-  podsOf(made)
-    .filter((one) => isReady(one) && one.metadata.deletionTimestamp === undefined)
-    .flatMap(({ status }) => status?.podIP ?? [])
-    .sort()
 
 describe('pods', () => {
   it('have addresses of their own, and see each other’s across nodes', async () => {
@@ -131,10 +84,7 @@ spec:
 
   it('with hostNetwork have their node’s address and no sandbox of their own', async () => {
     const made = await running(['n1', 'n2'])
-    made.cluster.apply([
-      ...pod('host', 'hostNetwork: true\n  nodeName: n2'),
-      ...pod('client', 'nodeName: n1'),
-    ])
+    made.cluster.apply([...pod('host', 'hostNetwork: true, nodeName: n2'), ...pod('client', 'nodeName: n1')])
     await made.cluster.settled()
     expect(addressOf(made, 'host')).toBe('192.168.0.2')
     const client = made.cluster.pod('client')
@@ -170,9 +120,7 @@ spec:
       /pod default\/broken: container server: readiness probe: .*ECONNREFUSED/,
     )
     const resolver = made.cluster.pod('client').resolver()
-    expect([...(await resolver.lookup('web'))].sort()).toEqual(
-      readyAddresses(made).filter((one) => one !== addressOf(made, 'client')),
-    )
+    expect([...(await resolver.lookup('web'))].sort()).toEqual(readyAddresses(made, 'web'))
     expect(await resolver.lookup('web')).not.toContain(addressOf(made, 'broken'))
     const { records } = await resolver.find('_http._tcp.web.default.svc.cluster.local', 'SRV')
     expect(records).toHaveLength(3)
@@ -230,155 +178,9 @@ spec: { clusterIP: None, selector: { app: db }, ports: [{ port: 80 }] }
   })
 })
 
-describe('a client that calls by name and keeps answers for as long as they say', () => {
-  async function rollOver(grace: number) {
-    const made = await running(['n1', 'n2'])
-    const orders = { kind: 'Deployment', name: 'orders' } as const
-    made.cluster.apply([...deployment('orders', { grace }), ...pod('client')])
-    await made.cluster.settled()
-    const calls = callByName(made.cluster, made.network.clock, 'client', 'orders')
-    const first = namesOf(made)
-    await made.cluster.settled()
-    made.cluster.scale(orders, 13)
-    await made.cluster.settled()
-    const most = namesOf(made).length
-    made.cluster.restart(orders)
-    await made.cluster.settled()
-    const second = namesOf(made)
-    made.cluster.scale(orders, 1)
-    await made.cluster.settled()
-    await calls.stop()
-    return { calls, first, most, second, last: namesOf(made), made }
-  }
-
-  it('fails no call while a deployment goes from 3 to 13 and 1 and is rolled over', {
-    timeout: 60_000,
-  }, async () => {
-    const { calls, first, most, second, last } = await rollOver(30)
-    expect(calls.failures).toEqual([])
-    expect(calls.count).toBeGreaterThan(100)
-    expect(first).toHaveLength(4)
-    expect(most).toBe(14)
-    expect(second.filter((name) => first.includes(name))).toEqual(['client'])
-    expect(last).toHaveLength(2)
-  })
-
-  it('fails calls where pods get no grace period', { timeout: 60_000 }, async () => {
-    const { calls } = await rollOver(0)
-    expect(calls.failures.length).toBeGreaterThan(0)
-  })
-})
-
-describe('a node', () => {
-  it('that joins takes pods, and they are reached', async () => {
-    const made = await running(['n1'])
-    made.cluster.apply(deployment('web', { replicas: 2 }))
-    await made.cluster.settled()
-    await made.join('n2')
-    made.cluster.apply(pod('new'))
-    await made.cluster.settled()
-    expect(made.cluster.pod('new').node).toBe('n2')
-    const [old = ''] = namesOf(made).filter((name) => name !== 'new')
-    const { sockets } = made.cluster.pod(old).namespace
-    expect(await askWorkload(sockets, { address: addressOf(made, 'new'), port: 80 })).toMatchObject({
-      node: 'n2',
-    })
-  })
-
-  it('that is drained gives its pods up without a failed call, and takes them again once uncordoned', {
-    timeout: 60_000,
-  }, async () => {
-    const made = await running(['n1', 'n2'])
-    made.cluster.apply([...deployment('web', { replicas: 4 }), ...pod('client', 'nodeName: n2')])
-    await made.cluster.settled()
-    const calls = callByName(made.cluster, made.network.clock, 'client', 'web')
-    made.cluster.drainNode('n1')
-    await made.cluster.settled()
-    await calls.stop()
-    expect(calls.failures).toEqual([])
-    expect(new Set(nodesOf(made))).toEqual(new Set(['n2']))
-    expect(made.cluster.objects.list('Pod').map(({ metadata }) => metadata.name)).toContain('dns-n1')
-    made.cluster.uncordonNode('n1')
-    made.cluster.scale({ kind: 'Deployment', name: 'web' }, 6)
-    await made.cluster.settled()
-    expect(nodesOf(made)).toContain('n1')
-  })
-
-  it('that crashes is noticed, and its pods come back elsewhere', async () => {
-    const made = await running(['n1', 'n2', 'n3'])
-    made.cluster.apply([...deployment('web', { replicas: 6 }), ...pod('client', 'nodeName: n3')])
-    await made.cluster.settled()
-    const before = made.network.clock.now()
-    await made.crash('n1')
-    await made.cluster.settled()
-    expect(made.network.clock.now() - before).toBeGreaterThan(300_000)
-    expect(nodesOf(made)).not.toContain('n1')
-    expect(podsOf(made)).toHaveLength(7)
-    const client = made.cluster.pod('client')
-    for (const address of await client.resolver().lookup('web')) {
-      expect((await askWorkload(client.namespace.sockets, { address, port: 80 })).node).not.toBe('n1')
-    }
-    expect(() => made.cluster.node('n1')).toThrow('node n1 has crashed; there are n2, n3')
-  })
-
-  it('that crashed may join again under its name, as the machine that it is after a reboot', async () => {
-    const made = await running(['n1', 'n2'])
-    made.cluster.apply([...pod('there', 'nodeName: n1'), ...pod('client', 'nodeName: n2')])
-    await made.cluster.settled()
-    await made.crash('n1')
-    made.network.remove('n1')
-    await made.join('n1')
-    await made.cluster.settled()
-    const { sockets } = made.cluster.pod('client').namespace
-    expect(await askWorkload(sockets, { address: addressOf(made, 'there'), port: 80 })).toMatchObject({
-      pod: 'there',
-    })
-    expect(await made.cluster.node('n1').agent.runtime.attachments('pods')).toHaveLength(2)
-  })
-
-  it('that crashed can be taken out of the cluster at once', async () => {
-    const made = await running(['n1', 'n2'])
-    made.cluster.apply(deployment('web', { replicas: 4 }))
-    await made.cluster.settled()
-    await made.crash('n1')
-    await made.cluster.removeNode('n1')
-    await made.cluster.settled({ timeout: 30_000 })
-    expect(nodesOf(made)).toEqual(['n2', 'n2', 'n2', 'n2'])
-    expect(made.cluster.objects.list('Node').map(({ metadata }) => metadata.name)).toEqual(['n2'])
-    await expect(made.cluster.removeNode('n1')).rejects.toMatchObject({ code: 'CLUSTER_NOT_FOUND' })
-  })
-
-  it('that leaves gives everything back', async () => {
-    const made = await running(['n1', 'n2'])
-    made.cluster.apply(deployment('web', { replicas: 4 }))
-    await made.cluster.settled()
-    const { kernel } = made.cluster.node('n1')
-    await made.cluster.removeNode('n1')
-    expect(await leftOn(kernel)).toEqual({ links: ['lo', 'eth0'], namespaces: [] })
-    await made.cluster.settled()
-    expect(nodesOf(made)).toEqual(['n2', 'n2', 'n2', 'n2'])
-  })
-
-  it('whose network cannot be put in order does not join, and may try again', async () => {
-    const made = await running(['n1'])
-    const { network, cluster } = made
-    // Without a card there is no address for the network to use.
-    const joining = { name: 'n2', kernel: network.node('n2'), addresses: [] }
-    await expect(cluster.addNode(joining)).rejects.toThrow(
-      'network pods on node n2: the node has no address on eth0',
-    )
-    expect(cluster.nodes()).toEqual(['n1'])
-    expect(cluster.objects.get('Node', 'n2')).toBeUndefined()
-    await made.join('n2')
-    expect(cluster.nodes()).toEqual(['n1', 'n2'])
-    await expect(cluster.addNode(joining)).rejects.toMatchObject({ code: 'CLUSTER_EXISTS' })
-  })
-})
-
 describe('close', () => {
   it('leaves nothing on the nodes’ kernels, and nothing allocated', async () => {
-    const network = { clock: { now: () => 0, after: () => ({ [Symbol.dispose]: () => undefined }) } }
-    const store = memoryStore(network)
+    const store = memoryStore({ clock: manualClock() })
     const made = await lab(['n1', 'n2'], { store })
     made.cluster.apply([...deployment('web'), ...pod('host', 'hostNetwork: true')])
     await made.cluster.settled()
@@ -388,19 +190,10 @@ describe('close', () => {
       expect(await leftOn(kernel)).toEqual({ links: ['lo', 'eth0'], namespaces: [] })
     }
     const keys = (await store.list('')).entries.map(({ key }) => key)
-    expect(keys.filter((key) => !/\/nodes\/|\/pools?\/|cursor/.test(key))).toEqual([])
+    // What nodes and pools are, and no address of a pod, attachment or result.
+    expect(keys.filter((key) => !/^networks\/pods\/(nodes|cursors)\//.test(key))).toEqual([])
   })
 })
-
-async function leftOn(kernel: Kernel) {
-  const host = kernel.in(kernel.netns.host)
-  try {
-    const links = (await host.links.list()).map(({ name }) => name)
-    return { links, namespaces: await kernel.netns.list() }
-  } finally {
-    await host[Symbol.asyncDispose]()
-  }
-}
 
 describe('what cannot be', () => {
   it('is tried again: a network that refuses a pod for a while', async () => {
