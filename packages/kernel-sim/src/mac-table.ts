@@ -1,17 +1,14 @@
-const EMPTY = 0
-const USED = 1
+/** Integers of an entry: upper half + 1 (0 where the place is empty), lower half, value. */
+const ENTRY = 3
 
 /**
- * Values by MAC address: open addressing over typed arrays, nothing allocated on look-up. An address is its
+ * Values by MAC address: open addressing over one typed array, nothing allocated on look-up. An address is its
  * upper 16 and lower 32 bits, the latter signed; values are whole numbers from 0 to 2^31-1.
  */
 export class MacTable {
   #capacity = 8
   #size = 0
-  #state = new Uint8Array(8)
-  #high = new Uint16Array(8)
-  #low = new Int32Array(8)
-  #value = new Int32Array(8)
+  #table = new Int32Array(8 * ENTRY)
 
   get size(): number {
     return this.#size
@@ -19,68 +16,62 @@ export class MacTable {
 
   /** The value, or -1. */
   get(high: number, low: number): number {
-    const slot = this.#find(high, low)
-    return this.#state[slot] === EMPTY ? -1 : (this.#value[slot] as number)
+    const at = this.#find(high, low)
+    return this.#table[at] === 0 ? -1 : (this.#table[at + 2] as number)
   }
 
   set(high: number, low: number, value: number): void {
-    let slot = this.#find(high, low)
-    if (this.#state[slot] === EMPTY) {
+    let at = this.#find(high, low)
+    if (this.#table[at] === 0) {
       if (++this.#size * 2 > this.#capacity) {
         this.#grow()
-        slot = this.#find(high, low)
+        at = this.#find(high, low)
       }
-      this.#state[slot] = USED
-      this.#high[slot] = high
-      this.#low[slot] = low
+      this.#table[at] = high + 1
+      this.#table[at + 1] = low
     }
-    this.#value[slot] = value
+    this.#table[at + 2] = value
   }
 
   /** Whether it was there. */
   delete(high: number, low: number): boolean {
-    let hole = this.#find(high, low)
-    if (this.#state[hole] === EMPTY) return false
+    const table = this.#table
+    const found = this.#find(high, low)
+    if (table[found] === 0) return false
     const mask = this.#capacity - 1
     this.#size--
-    for (let slot = (hole + 1) & mask; this.#state[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      const home = hash(this.#high[slot] as number, this.#low[slot] as number) & mask
+    let hole = found / ENTRY
+    for (let slot = (hole + 1) & mask; table[slot * ENTRY] !== 0; slot = (slot + 1) & mask) {
+      const at = slot * ENTRY
+      const home = hash((table[at] as number) - 1, table[at + 1] as number) & mask
       if (((slot - home) & mask) < ((slot - hole) & mask)) continue
-      this.#high[hole] = this.#high[slot] as number
-      this.#low[hole] = this.#low[slot] as number
-      this.#value[hole] = this.#value[slot] as number
+      table.copyWithin(hole * ENTRY, at, at + ENTRY)
       hole = slot
     }
-    this.#state[hole] = EMPTY
+    table.fill(0, hole * ENTRY, (hole + 1) * ENTRY)
     return true
   }
 
+  /** Where the entry is, or the empty place where it would go. */
   #find(high: number, low: number): number {
+    const table = this.#table
     const mask = this.#capacity - 1
     let slot = hash(high, low) & mask
-    while (this.#state[slot] !== EMPTY && (this.#low[slot] !== low || this.#high[slot] !== high)) {
+    for (;;) {
+      const at = slot * ENTRY
+      if (table[at] === 0 || (table[at + 1] === low && table[at] === high + 1)) return at
       slot = (slot + 1) & mask
     }
-    return slot
   }
 
   #grow(): void {
-    const state = this.#state
-    const high = this.#high
-    const low = this.#low
-    const value = this.#value
+    const old = this.#table
     this.#capacity *= 2
-    this.#state = new Uint8Array(this.#capacity)
-    this.#high = new Uint16Array(this.#capacity)
-    this.#low = new Int32Array(this.#capacity)
-    this.#value = new Int32Array(this.#capacity)
-    for (let from = 0; from < state.length; from++) {
-      if (state[from] === EMPTY) continue
-      const slot = this.#find(high[from] as number, low[from] as number)
-      this.#state[slot] = USED
-      this.#high[slot] = high[from] as number
-      this.#low[slot] = low[from] as number
-      this.#value[slot] = value[from] as number
+    this.#table = new Int32Array(this.#capacity * ENTRY)
+    for (let from = 0; from < old.length; from += ENTRY) {
+      if (old[from] === 0) continue
+      const at = this.#find((old[from] as number) - 1, old[from + 1] as number)
+      this.#table.set(old.subarray(from, from + ENTRY), at)
     }
   }
 }

@@ -1,5 +1,6 @@
-import { Ipv4Lpm, Ipv6Lpm, NO_ROUTE } from '@podfabric/netaddr'
+import { Ipv6Lpm, NO_ROUTE } from '@podfabric/netaddr'
 import type { Device } from './device.ts'
+import { Ipv4Prefixes } from './ipv4-prefixes.ts'
 import type { RouteEntry } from './route-entry.ts'
 
 /** One routing table of one family: alternatives by prefix, lowest metric first. */
@@ -85,7 +86,7 @@ abstract class RouteTable {
 
 export class RouteTable4 extends RouteTable {
   protected readonly family = 4
-  readonly #lpm = new Ipv4Lpm()
+  readonly #lpm = new Ipv4Prefixes()
 
   /** `destination` is a signed number. */
   lookup(destination: number, out: Device | undefined): RouteEntry | undefined {
