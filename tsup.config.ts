@@ -2,27 +2,50 @@ import { existsSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'tsup'
 
 // One build for every package, run in the package's folder. Entries are the sources that its exports map and its
-// commands name; the declarations come from tsc.
-const manifest: { exports?: Record<string, string | { '@podfabric/source'?: string }> } = JSON.parse(
-  readFileSync('package.json', 'utf8'),
-)
+// commands name; the declarations come from tsc. A plugin's executable is one file with all that it needs: container
+// runtimes start it once for each call, and it may be copied to where they look.
+const manifest: { name: string; exports?: Record<string, string | { '@podfabric/source'?: string }> } =
+  JSON.parse(readFileSync('package.json', 'utf8'))
 const exported = Object.values(manifest.exports ?? {}).flatMap((target) =>
   typeof target === 'string' ? [] : (target['@podfabric/source'] ?? []),
 )
+const isPlugin = manifest.name.startsWith('@podfabric/plugin-')
 const commands = ['src/bin.ts', 'src/cli.ts'].filter((file) => existsSync(file))
 
-export default defineConfig({
-  entry: Object.fromEntries(
-    [...exported, ...commands].map((file) => [file.replace(/^(\.\/)?src\//, '').replace(/\.ts$/, ''), file]),
-  ),
+const shared = {
   format: 'esm',
   target: 'node22.18',
   platform: 'node',
-  splitting: true,
-  clean: true,
   dts: false,
-  minify: false,
   sourcemap: false,
   removeNodeProtocol: false,
   silent: true,
-})
+} as const
+
+function entries(files: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    files.map((file) => [file.replace(/^(\.\/)?src\//, '').replace(/\.ts$/, ''), file]),
+  )
+}
+
+const library = {
+  ...shared,
+  entry: entries(isPlugin ? exported : [...exported, ...commands]),
+  splitting: true,
+  clean: ['dist'],
+  minify: false,
+}
+
+// From the sources, module by module, so that what the executable does not use stays out of it.
+const executable = {
+  ...shared,
+  entry: entries(commands),
+  splitting: false,
+  noExternal: [/./],
+  minify: true,
+  esbuildOptions: (options: { conditions?: string[] }) => {
+    options.conditions = ['@podfabric/source']
+  },
+}
+
+export default defineConfig(isPlugin ? [library, executable] : library)

@@ -1,7 +1,7 @@
 // Packs every package that is published and looks at the tarballs as a user's tools do: publint and attw on each, then a
 // project outside the workspace that installs them all, where the READMEs' code is type-checked and run.
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,6 +17,9 @@ const contents = `
   ! grep -E '^package/(src|test|bench)/|\\.test\\.' <<<"$list"
   ! tar -xzOf "$1" package/package.json | grep -E '@podfabric/source|"(workspace|catalog):'
 `
+
+/** Octets of a plugin's executable at most: it is read anew for each call. */
+const maxExecutable = 60 * 1024
 
 /** Runs a tool; what it printed becomes a problem when it fails. */
 async function check(what: string, command: string, args: readonly string[], cwd: string): Promise<void> {
@@ -50,6 +53,11 @@ try {
     if (file === undefined)
       throw new Error(`${name}: pnpm pack wrote no tarball\n${packed.stdout}${packed.stderr}`)
     const tarball = join(tarballs, file)
+    if (name.startsWith('plugin-')) {
+      const { size } = await stat(join(folder, 'dist/bin.js'))
+      if (size > maxExecutable)
+        problems.push(`${name}: the executable has ${size} octets, at most ${maxExecutable}`)
+    }
     await check(`${name}: publint`, bin('publint'), ['run', tarball, '--strict'], folder)
     const typed = Object.values(manifest.exports ?? {}).some((target) => typeof target !== 'string')
     if (typed) await check(`${name}: attw`, bin('attw'), [tarball, '--profile', 'esm-only'], folder)
