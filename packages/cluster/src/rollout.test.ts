@@ -41,3 +41,18 @@ describe('a client that calls by name and keeps answers for as long as they say'
     expect(calls.failures.length).toBeGreaterThan(0)
   })
 })
+
+describe('the same seed', () => {
+  it('makes the same cluster: names, addresses, ids and times', async () => {
+    const run = async () => {
+      const made = await running(['n1', 'n2'])
+      made.cluster.apply(deployment('web'))
+      await made.cluster.settled()
+      made.cluster.restart({ kind: 'Deployment', name: 'web' })
+      await made.cluster.settled()
+      const sandboxes = namesOf(made).map((name) => made.cluster.pod(name).sandbox.id)
+      return { now: made.network.clock.now(), pods: made.cluster.objects.list('Pod'), sandboxes }
+    }
+    expect(await run()).toEqual(await run())
+  })
+})
