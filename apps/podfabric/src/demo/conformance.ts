@@ -1,4 +1,4 @@
-import type { JsonObject, PluginFactory } from '@podfabric/cni'
+import { type JsonObject, newestCniVersion, type PluginFactory } from '@podfabric/cni'
 import { pluginHost } from '@podfabric/cni/skel'
 import { type Report, run, verdictOf } from '@podfabric/conformance'
 import { table } from '../output.ts'
@@ -51,6 +51,6 @@ function exampleOf(factory: PluginFactory): JsonObject {
   const host = pluginHost(factory, () => {
     throw new TypeError('this host only shows what the plugin says of itself')
   })
-  // A configuration is JSON; only its type also says which keys it has for certain.
-  return { ...host.example } as JsonObject
+  // In the newest version, which has all verbs. A configuration is JSON; only its type also says which keys it has for certain.
+  return { ...host.example, cniVersion: newestCniVersion } as JsonObject
 }
