@@ -18,8 +18,7 @@ describe('formatJourney', () => {
         '3. node-1 host',
         '     encapsulate flannel.1 (TUNNEL_PEER)',
         '     transmit eth0 (TRANSMITTED)',
-        '     inner  │ IP 10.244.1.2.4000 > 10.244.2.3.80: UDP, length 0',
-        '     outer  │ IP 192.168.0.1.50000 > 192.168.0.2.7777: TUNNEL',
+        '     IP 10.244.1.2.4000 > 10.244.2.3.80: UDP, length 0  │  IP 192.168.0.1.50000 > 192.168.0.2.7777: TUNNEL',
       ].join('\n'),
     )
     expect(text.split('\n').filter((line) => /^\d+\. /.test(line))).toHaveLength(6)

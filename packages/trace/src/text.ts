@@ -33,7 +33,7 @@ function formatStage(stage: Stage, number: number, options: TextOptions): string
   return [
     `${number}. ${placeOf(stage, options)}`,
     ...stage.hops.map((hop) => `     ${formatStep(hop)}`),
-    ...headerColumns(last, options).map((line) => `     ${line}`),
+    `     ${headerColumns(last, options)}`,
   ].join('\n')
 }
 
@@ -43,13 +43,13 @@ function formatStep({ step, link, reason, because }: Hop): string {
   return facts.length === 0 ? `${where} (${reason})` : `${where} (${reason}: ${facts.join(', ')})`
 }
 
-function headerColumns(hop: Hop, options: TextOptions): readonly string[] {
+/** Inner headers to the left of the bar, outer ones to its right: what a tunnel adds stands beside what it carries. */
+function headerColumns(hop: Hop, options: TextOptions): string {
   const dissection = dissectHop(hop, options.protocols)
   const { outer, inner } = tunnelView(dissection)
-  const innerLine = formatPacket(part(dissection, inner), { formatters: options.formatters })
-  if (outer.length === 0) return [`packet │ ${innerLine}`]
-  const outerLine = formatPacket(part(dissection, outer), { formatters: options.formatters })
-  return [`inner  │ ${innerLine}`, `outer  │ ${outerLine}`]
+  const line = (layers: Dissection['layers']) =>
+    formatPacket(part(dissection, layers), { formatters: options.formatters })
+  return outer.length === 0 ? line(inner) : `${line(inner)}  │  ${line(outer)}`
 }
 
 /** The same dissection, seen as some of its layers only. */
