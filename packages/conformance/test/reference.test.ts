@@ -1,8 +1,8 @@
 import { linuxAvailable } from '@podfabric/kernel-linux'
 import { describe } from 'vitest'
-import { referenceConfig, referencePlugin, smallReferenceConfig } from '../src/fixtures/reference-plugin.ts'
 import { linuxWorld } from '../src/node/index.ts'
 import { type Subject, testPlugin } from '../src/vitest/index.ts'
+import { referenceConfig, referencePlugin, smallReferenceConfig } from './fixtures/reference-plugin.ts'
 
 const subject: Subject = {
   kind: 'factory',

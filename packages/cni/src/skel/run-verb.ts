@@ -31,7 +31,7 @@ export interface VerbInput {
   /** Aborted when the caller has given up. */
   readonly signal?: AbortSignal | undefined
   readonly limits?: JsonLimits
-  /** Told what a runtime should know but no error says: a `prevResult` that DEL cannot read. */
+  /** Told what a runtime should know but no error says: a `prevResult` that DEL cannot read, a verb that there is not. */
   readonly warn?: (message: string) => void
 }
 
@@ -107,7 +107,7 @@ async function serve(
   }
   if (call.command === 'ADD' || call.command === 'CHECK') return attach(call, plugin, request)
   if (call.command === 'DEL') return detach(call, plugin, request, input.warn)
-  return tend(call, plugin, request)
+  return tend(call, plugin, request, input.warn)
 }
 
 async function attach(
@@ -165,8 +165,19 @@ async function detach(
   })
 }
 
-async function tend(call: NodeCall, plugin: Plugin, request: Request): Promise<undefined> {
-  if (call.command === 'STATUS') return void (await plugin.status?.(request))
+/** A verb that the plugin does not have succeeds, for nothing it holds needs it; it says so, lest somebody relies on it. */
+async function tend(
+  call: NodeCall,
+  plugin: Plugin,
+  request: Request,
+  warn: VerbInput['warn'],
+): Promise<undefined> {
+  if (call.command === 'STATUS') {
+    if (plugin.status === undefined)
+      warn?.(`${plugin.type} has no STATUS: it is not known whether it is ready`)
+    return void (await plugin.status?.(request))
+  }
+  if (plugin.gc === undefined) warn?.(`${plugin.type} has no GC: nothing was collected`)
   await plugin.gc?.({ ...request, validAttachments: parseValidAttachments(request.source as JsonObject) })
 }
 

@@ -61,7 +61,7 @@ export function probesOn(clock: Clock): Probes {
     },
 
     async talk(from, to, address) {
-      const server = await to.at.sockets.udp({ address, port })
+      const server = await bound(to, address, to.at.sockets.udp({ address, port }))
       try {
         const client = await from.at.sockets.udp({ address: anyOf(address) })
         try {
@@ -80,7 +80,7 @@ export function probesOn(clock: Clock): Probes {
     },
 
     async transfer(from, to, address, size) {
-      const listener = await to.at.sockets.listen({ address, port })
+      const listener = await bound(to, address, to.at.sockets.listen({ address, port }))
       try {
         await carry(clock, from, to, { address, port }, listener, size)
       } finally {
@@ -89,7 +89,7 @@ export function probesOn(clock: Clock): Probes {
     },
 
     async silence(from, to, address) {
-      const server = await to.at.sockets.udp({ address, port })
+      const server = await bound(to, address, to.at.sockets.udp({ address, port }))
       const client = await from.at.sockets.udp({ address: anyOf(address) })
       const over = new AbortController()
       const timer = clock.after(quiet, () => over.abort())
@@ -109,6 +109,15 @@ export function probesOn(clock: Clock): Probes {
     },
   }
   return probes
+}
+
+/** A socket at an address that should be there. */
+async function bound<T>(place: Place, address: Ip, socket: Promise<T>): Promise<T> {
+  try {
+    return await socket
+  } catch (error) {
+    throw new CaseFailure(`${address} to be an address of ${place.name}`, errnoOf(error), { cause: error })
+  }
 }
 
 /** A datagram that arrives: sent again while address resolution or duplicate address detection may have eaten it. */
