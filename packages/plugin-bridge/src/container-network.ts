@@ -8,7 +8,7 @@ import {
   type ResultIp,
   type ResultRoute,
 } from '@podfabric/cni'
-import { type Operation, ownership, type Route } from '@podfabric/kernel'
+import { type KernelError, type Operation, ownership, type Route } from '@podfabric/kernel'
 import { prefixFamily } from '@podfabric/netaddr'
 
 /** What the container's interface shall have. */
@@ -39,7 +39,10 @@ export function containerNetwork(
           ),
           ...routes.map((route): Operation => ({ op: 'route.add', route: kernelRoute(route, ifName) })),
         ]
-        for (const outcome of await sandbox.apply(operations)) if (!outcome.ok) throw outcome.error
+        for (const [index, outcome] of (await sandbox.apply(operations)).entries()) {
+          if (outcome.ok || isTaken(operations[index], outcome.error)) continue
+          throw outcome.error
+        }
       }),
     verify: () =>
       inSandbox(kernel, netns, async (sandbox) => {
@@ -60,6 +63,11 @@ export function containerNetwork(
       }),
     remove: async () => undefined,
   }
+}
+
+/** A route of an interface that came before: it stays the container's. */
+function isTaken(operation: Operation | undefined, { code }: KernelError): boolean {
+  return operation?.op === 'route.add' && code === 'EEXIST'
 }
 
 function kernelRoute(

@@ -13,6 +13,7 @@ import {
   together,
 } from '@podfabric/cni'
 import { type Allocation, type Allocator, allocator, type Owner } from '@podfabric/ipam'
+import { addressOf } from '@podfabric/netaddr'
 import { scoped } from '@podfabric/store'
 import { type HostLocalConfig, parseHostLocalConfig } from './config.ts'
 
@@ -70,7 +71,8 @@ export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<Ho
 
     async check(request) {
       const held = await withAllocator(request.config, (addresses) => addresses.get(ownerOf(request)))
-      const listed = new Set(request.prevResult.ips.map(({ address }) => address))
+      // A routed network tells its pods' addresses without their subnet.
+      const listed = new Set(request.prevResult.ips.map(({ address }) => addressOf(address)))
       const { containerId, ifName } = request
       if (held === undefined) {
         throw new CniError(
@@ -79,7 +81,7 @@ export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<Ho
         )
       }
       for (const { address } of held.addresses) {
-        if (listed.has(address)) continue
+        if (listed.has(addressOf(address))) continue
         throw new CniError(
           'CNI_CHECK_FAILED',
           `container ${containerId}, interface ${ifName} holds ${address}, which prevResult does not list`,

@@ -34,6 +34,7 @@ type SampleConfig = v.InferOutput<typeof schema>
 
 // The node's end of every pair has this address, so the containers need no subnet with a gateway.
 const gateway = ip('169.254.1.1')
+const everywhere = prefix('0.0.0.0/0')
 
 // The factory gets all that the plugin may touch, and does nothing with it yet.
 export default function sample(context: PluginContext): Plugin<SampleConfig> {
@@ -106,12 +107,7 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
         if (!(await links.get(ifName)).running) throw new CniError('CNI_CHECK_FAILED', `${ifName} is down`)
       }),
     // Both ends, their addresses and their routes go with one of them. Gone already is fine.
-    remove: () =>
-      onNode(kernel, ({ links }) =>
-        links.delete(outer).catch((error: unknown) => {
-          if (codeOf(error) !== 'ENODEV') throw error
-        }),
-      ),
+    remove: () => onNode(kernel, ({ links }) => links.delete(outer).catch(unless('ENODEV'))),
   }
 
   const routes: Resource = {
@@ -125,18 +121,26 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
         })
         await inSandbox(kernel, netns, async (container) => {
           await container.addresses.add({ link: ifName, address: ifAddressFrom(pod) })
-          const destination = prefix('0.0.0.0/0')
-          await container.routes.add({ destination, gateway, link: ifName, onlink: true })
+          const route = { destination: everywhere, gateway, link: ifName, onlink: true }
+          // The first interface of a container keeps the default route.
+          await container.routes.add(route).catch(unless('EEXIST'))
         })
       }
     },
     async verify() {
-      const there = await onNode(kernel, (node) => node.routes.list())
-      const pods = podsIn(request.prevResult)
-      const missing = pods.find(
-        (pod) => !there.some(({ destination }) => destination === prefixFrom(pod, 32)),
-      )
-      if (missing) throw new CniError('CNI_CHECK_FAILED', `the node has no route to ${missing}`)
+      const outside = await onNode(kernel, (node) => node.routes.list())
+      await inSandbox(kernel, netns, async (container) => {
+        const inside = await container.addresses.list()
+        for (const pod of podsIn(request.prevResult)) {
+          const reached = outside.some((route) => route.destination === prefixFrom(pod, 32))
+          const held = inside.some((row) => row.link === ifName && addressOf(row.address) === pod)
+          if (!reached) throw new CniError('CNI_CHECK_FAILED', `the node has no route to ${pod}`)
+          if (!held) throw new CniError('CNI_CHECK_FAILED', `${ifName} does not have ${pod}`)
+        }
+        // Another plugin may have changed where it leads (SPEC 1.1.0, CHECK), but not that there is one.
+        const leads = (await container.routes.list()).some((route) => route.destination === everywhere)
+        if (!leads) throw new CniError('CNI_CHECK_FAILED', 'the container has no default route')
+      })
     },
     remove: async () => undefined,
   }
@@ -144,7 +148,14 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
   const result = (): AddResult => ({
     interfaces,
     ips: podsIn(addresses.result).map((pod) => ({ address: ifAddressFrom(pod), gateway, interface: 1 })),
-    routes: [],
+    routes: [{ destination: everywhere, gateway }],
   })
   return { resources: [addresses, pair, routes], result }
+}
+
+/** Takes an error with this code for a success. */
+function unless(code: string): (error: unknown) => void {
+  return (error) => {
+    if (codeOf(error) !== code) throw error
+  }
 }
