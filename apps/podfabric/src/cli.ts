@@ -1,6 +1,6 @@
-import { createWriteStream, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { isInCluster } from './commands/in-cluster.ts'
-import { exitCodeOf, explain } from './failure.ts'
+import { exitCodeOf, explain, Failure } from './failure.ts'
 import type { Output } from './output.ts'
 import { type Invocation, readCommandLine } from './program.ts'
 import { ask } from './up/client.ts'
@@ -74,16 +74,41 @@ async function run(invocation: Invocation): Promise<number> {
   }
 }
 
-/** The cluster sends the file; it is written here, where the asker's permissions hold. */
+/** The cluster sends the file; it is written here, where the asker's permissions hold. Until the cluster has agreed there is none. */
 async function captureHere(file: string): Promise<number> {
-  const stream = file === '-' ? process.stdout : createWriteStream(file)
   const ended = new AbortController()
-  process.once('SIGINT', () => ended.abort())
+  const end = () => ended.abort()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end)
   const { socket } = stateFolder(process.env)
-  const exitCode = await ask(socket, { words, folder: process.cwd() }, output, {
-    onData: (bytes) => void stream.write(bytes),
-    signal: ended.signal,
-  })
-  if (stream !== process.stdout) await new Promise<void>((resolve) => stream.end(() => resolve()))
-  return exitCode
+  const sink = captureSink(file)
+  const options = { onData: sink.write, signal: ended.signal }
+  try {
+    return await ask(socket, { words, folder: process.cwd() }, output, options)
+  } finally {
+    sink.close()
+  }
+}
+
+function captureSink(file: string) {
+  let opened: number | undefined
+  return {
+    write(bytes: Uint8Array) {
+      if (file === '-') return void process.stdout.write(bytes)
+      try {
+        opened ??= openSync(file, 'w')
+        writeFileSync(opened, bytes)
+      } catch (cause) {
+        throw new Failure(
+          'usage',
+          `${file}: cannot be written: ${cause instanceof Error ? cause.message : cause}`,
+          {
+            cause,
+          },
+        )
+      }
+    },
+    close() {
+      if (opened !== undefined) closeSync(opened)
+    },
+  }
 }

@@ -10,7 +10,10 @@ export interface HostDns {
   close(): Promise<void>
 }
 
-/** Answers over UDP and TCP at an address of this machine. Rejects with what the sockets say. */
+/**
+ * Answers over UDP and TCP at an address of this machine. Rejects with what the sockets say, and the address. An answer takes no
+ * simulated time: it is made of the records as they are, in one go.
+ */
 export async function hostDns(
   responder: Responder,
   at: { readonly address: Ip; readonly port: number },

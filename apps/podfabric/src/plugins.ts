@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type NetworkList, type PluginFactory, parseNetworkList } from '@podfabric/cni'
 import { pluginHost } from '@podfabric/cni/skel'
@@ -40,7 +40,7 @@ export async function choosePlugins({ plugin, network, folder }: PluginOptions):
   const own =
     plugin === undefined || Object.hasOwn(shippedPlugins, plugin) ? {} : await loadPlugin(plugin, folder)
   const plugins = { ...shippedPlugins, ...own }
-  if (network !== undefined) return { plugins, network: await readNetwork(join(folder, network), plugins) }
+  if (network !== undefined) return { plugins, network: await readNetwork(resolve(folder, network), plugins) }
   const type = Object.keys(own)[0] ?? plugin ?? 'flannel'
   const factory = plugins[type]
   if (!factory) throw new Failure('usage', `there is no plugin ${type}`)

@@ -85,7 +85,7 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
       )
       .option('--network <file>', 'network list (default: the plugin’s example)')
       .addOption(seed())
-      .option('--foreground', 'do not go to the background')
+      .option('--foreground', 'do not go to the background; end it with Ctrl-C')
       .option('--dns <address:port>', 'also answer DNS queries of this machine there')
       .addHelpText(
         'after',
@@ -122,8 +122,8 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
   register(
     rollout
       .command('status')
-      .description('wait until all objects are as wished')
-      .argument('[kind/name]', 'only for reading along'),
+      .description('wait until the cluster is as wished')
+      .argument('[kind/name]', 'must be there; all objects are waited for'),
     'rollout status',
   )
   register(

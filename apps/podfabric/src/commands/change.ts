@@ -1,10 +1,11 @@
-import { isAbsolute, join } from 'node:path'
+import { resolve } from 'node:path'
 import type { ObjectName } from '@podfabric/cluster'
 import type { Kind } from '@podfabric/kube'
 import { Failure } from '../failure.ts'
 import type { Lab } from '../lab/lab.ts'
 import { loadManifests } from '../manifests.ts'
 import type { Output } from '../output.ts'
+import { noteUnserved } from './unserved.ts'
 
 // Commands that change the cluster, and wait until it is as wished.
 
@@ -35,27 +36,13 @@ export async function applyFiles(
   folder: string,
   output: Output,
 ): Promise<void> {
-  const absolute = paths.map((path) => (isAbsolute(path) ? path : join(folder, path)))
+  const absolute = paths.map((path) => resolve(folder, path))
   const objects = await loadManifests(absolute, output)
   for (const { object, outcome } of lab.cluster.apply(objects)) {
     output.line(`${object.kind.toLowerCase()}/${object.metadata.name} ${outcome}`)
   }
   noteUnserved(lab, output)
   await lab.cluster.settled()
-}
-
-/** ClusterIP addresses are given and not served: nobody should find that out by a timeout. */
-function noteUnserved(lab: Lab, output: Output): void {
-  const unserved = lab.cluster.objects
-    .list('Service')
-    .filter(({ metadata, spec }) => spec.clusterIPs.length > 0 && metadata.namespace !== 'kube-system')
-  if (unserved.length === 0) return
-  const names = unserved
-    .map(({ metadata, spec }) => `${metadata.name} (${spec.clusterIPs.join(', ')})`)
-    .join(', ')
-  output.note(
-    `warning: nothing answers at the addresses of ${names}: there is no service proxy yet; headless services work`,
-  )
 }
 
 export async function scale(lab: Lab, target: string, replicas: number, output: Output): Promise<void> {
@@ -78,6 +65,16 @@ export async function restart(lab: Lab, target: string, output: Output): Promise
   lab.cluster.restart({ ...name, kind })
   await lab.cluster.settled()
   output.line(`${target} restarted: every pod is new`)
+}
+
+export async function rolloutStatus(lab: Lab, target: string | undefined, output: Output): Promise<void> {
+  if (target !== undefined) {
+    const { kind, name, namespace = 'default' } = objectNamed(target)
+    if (!lab.cluster.objects.get(kind, name, kind === 'Namespace' ? undefined : namespace))
+      throw new Failure('usage', `there is no ${kind} ${name} in namespace ${namespace}`)
+  }
+  await lab.cluster.settled()
+  output.line(`${target ?? 'everything'} is as wished`)
 }
 
 export async function deleteObject(lab: Lab, kind: string, name: string, output: Output): Promise<void> {
@@ -129,7 +126,7 @@ export async function failNode(lab: Lab, name: string, output: Output): Promise<
 }
 
 export async function removeNode(lab: Lab, name: string, output: Output): Promise<void> {
-  await lab.cluster.removeNode(name)
+  await lab.removeNode(name)
   await lab.cluster.settled()
   output.line(`node ${name} left`)
 }

@@ -2,6 +2,7 @@ import { responder } from '@podfabric/dns'
 import { parseAddressPort } from '../address-port.ts'
 import { hostDns } from '../host-dns.ts'
 import { createLab } from '../lab/create-lab.ts'
+import { settledOrSaid } from '../lab/settled-or-said.ts'
 import { lineLog } from '../log.ts'
 import { loadManifests } from '../manifests.ts'
 import type { Output } from '../output.ts'
@@ -16,7 +17,7 @@ export async function dnsServe(options: Readonly<Record<string, unknown>>, outpu
   const lab = await createLab({ choice, nodes: Number(options.nodes), seed: Number(options.seed), log })
   try {
     lab.cluster.apply(objects)
-    await lab.cluster.settled()
+    await settledOrSaid(lab, output)
     const server = await hostDns(responder({ zones: [lab.cluster.zone], random: Math.random, log }), at)
     output.note(`answering at ${server.address} port ${server.port}, UDP and TCP; end it with Ctrl-C`)
     await new Promise<void>((resolve) => {

@@ -9,6 +9,7 @@ import {
   type Service,
   serviceNameOf,
 } from '@podfabric/kube'
+import { Failure } from '../failure.ts'
 import type { Lab } from '../lab/lab.ts'
 import { podNamed } from '../lab/pod-name.ts'
 import { type Format, type Output, structured, table } from '../output.ts'
@@ -37,6 +38,8 @@ export async function get(
   options: GetOptions,
   output: Output,
 ): Promise<void> {
+  if (options.pod !== undefined && what !== 'links' && what !== 'routes')
+    throw new Failure('usage', `get ${what}: --pod goes with links and routes only`)
   const { columns, rows, items } = await listing(lab, what, options)
   if (options.output !== 'table') output.line(structured(items, options.output))
   else if (rows.length === 0)
@@ -67,7 +70,7 @@ async function listing(lab: Lab, what: (typeof tables)[number], options: GetOpti
     case 'links':
       return kernelRows(lab, options, ['NAME', 'KIND', 'STATE', 'MTU', 'MAC', 'ADDRESSES'], linkRows)
     case 'routes':
-      return kernelRows(lab, options, ['DESTINATION', 'GATEWAY', 'LINK', 'TABLE', 'PROTOCOL'], routeRows)
+      return kernelRows(lab, options, ['DESTINATION', 'GATEWAY', 'LINK', 'PROTOCOL'], routeRows)
   }
 }
 
@@ -185,17 +188,27 @@ async function linkRows(namespace: Namespace): Promise<readonly KernelRow[]> {
   })
 }
 
-/** The main table only: the kernel's own rows in table `local` would hide it. */
+/** As `ip route` shows them: the main table, without the kernel's own rows in table `local` and without link-local routes. */
 async function routeRows(namespace: Namespace): Promise<readonly KernelRow[]> {
-  const routes = (await namespace.routes.list()).filter(({ table = 254 }) => table === 254)
+  const routes = (await namespace.routes.list()).filter(
+    ({ table = mainTable, destination }) => table === mainTable && destination !== 'fe80::/64',
+  )
   return routes.map((route) => ({
     cells: [
-      route.destination,
+      /^(0\.0\.0\.0|::)\/0$/.test(route.destination) ? 'default' : route.destination,
       route.gateway ?? '-',
       route.link ?? '-',
-      String(route.table ?? 254),
-      String(route.protocol ?? '-'),
+      protocolName(route.protocol),
     ],
     item: route,
   }))
+}
+
+/** rtnetlink(7): `RT_TABLE_MAIN`. */
+const mainTable = 254
+
+/** `RTPROT_*` of rtnetlink(7), and Podfabric's own. */
+function protocolName(protocol: number | undefined): string {
+  const names: Readonly<Record<number, string>> = { 2: 'kernel', 3: 'boot', 4: 'static', 80: 'podfabric' }
+  return protocol === undefined ? '-' : (names[protocol] ?? String(protocol))
 }

@@ -12,6 +12,7 @@ import {
   failNode,
   removeNode,
   restart,
+  rolloutStatus,
   scale,
   uncordonNode,
 } from './change.ts'
@@ -37,10 +38,7 @@ const commands: Readonly<Record<string, Run>> = {
   scale: (lab, { args: [target = '', replicas = ''] }, { output }) =>
     scale(lab, target, Number(replicas), output),
   'rollout restart': (lab, { args: [target = ''] }, { output }) => restart(lab, target, output),
-  'rollout status': async (lab, _, { output }) => {
-    await lab.cluster.settled()
-    output.line('everything is as wished')
-  },
+  'rollout status': (lab, { args: [target] }, { output }) => rolloutStatus(lab, target, output),
   delete: (lab, { args: [kind = '', name = ''] }, { output }) => deleteObject(lab, kind, name, output),
   'node add': (lab, { args: [name] }, { output }) => addNode(lab, name, output),
   'node drain': (lab, { args: [name = ''] }, { output }) => drainNode(lab, name, output),

@@ -51,6 +51,9 @@ export async function trace(
     return result.answered ? 0 : exitCodes.failed
   }
   output.line(`${podLabel(sender)} → ${target.label}${target.port === undefined ? '' : `:${target.port}`}`)
+  const sent = journeys(hops).length
+  if (shown.length === 0)
+    output.line(`\nno packet to show: ${sent} passed by, none of them is what was asked for`)
   for (const [i, journey] of shown.entries()) {
     output.line(`\npacket ${i + 1} of ${shown.length}`)
     output.line(formatJourney(journey, { protocols: overlayProtocols, formatters: overlayFormatters, place }))

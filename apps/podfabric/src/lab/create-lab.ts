@@ -1,6 +1,7 @@
 import { cluster } from '@podfabric/cluster'
 import type { Log } from '@podfabric/cni'
 import { simulate } from '@podfabric/kernel-sim'
+import { isDnsLabel } from '@podfabric/kube'
 import { addressAt, type Ip, ifAddressFrom, prefix } from '@podfabric/netaddr'
 import { memoryStore } from '@podfabric/store'
 import { Failure } from '../failure.ts'
@@ -35,6 +36,7 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
     network: choice.network,
   })
   let count = 0
+  let named = 0
 
   function nextAddress(): Ip {
     count++
@@ -42,17 +44,40 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
     return addressAt(underlayPrefix, count)
   }
 
+  function checkName(name: string): void {
+    if (!isDnsLabel(name))
+      throw new Failure(
+        'usage',
+        `node ${name}: expected a name of a-z, 0-9 and "-", at most 63 long, with a letter or digit at both ends`,
+      )
+    if (network.nodes().includes(name))
+      throw new Failure('usage', `there is a node ${name} already; choose another name`)
+  }
+
+  /** Names are not used again: a node that is gone is still spoken of. */
+  function nextName(): string {
+    do named++
+    while (network.nodes().includes(`node-${named}`))
+    return `node-${named}`
+  }
+
+  /** Off the wire: nothing of it is heard any more. */
+  function unplug(name: string): void {
+    if (!network.nodes().includes(name)) return
+    underlay.cut(name)
+    network.remove(name)
+  }
+
   async function addNode(name?: string): Promise<string> {
+    if (name !== undefined) checkName(name)
     const address = nextAddress()
-    const chosen = name ?? `node-${count}`
-    if (network.nodes().includes(chosen))
-      throw new Failure('usage', `there is a node ${chosen} already, or there was one`)
+    const chosen = name ?? nextName()
     const kernel = network.node(chosen)
     underlay.attach(chosen, { mtu: nodeMtu, addresses: [ifAddressFrom(address, 24)] })
     try {
       await running.addNode({ name: chosen, kernel, addresses: [address] })
     } catch (error) {
-      network.remove(chosen)
+      unplug(chosen)
       throw error
     }
     return chosen
@@ -67,6 +92,10 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
       if (network.nodes().includes(name)) underlay.cut(name)
       await running.crashNode(name)
       network.remove(name)
+    },
+    async removeNode(name) {
+      await running.removeNode(name)
+      unplug(name)
     },
     onHop: (listener) => network.on('hop', listener),
     close: () => running.close(),

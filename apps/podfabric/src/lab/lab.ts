@@ -10,6 +10,8 @@ export interface Lab {
   addNode(name?: string): Promise<string>
   /** Cuts the node's power and its cable. */
   failNode(name: string): Promise<void>
+  /** Takes a node, or what is left of one that failed, out of the cluster and off the wire. */
+  removeNode(name: string): Promise<void>
   /** Hops while it is not disposed. Without an observer nothing is recorded, and nothing costs. */
   onHop(listener: (hop: Hop) => void): Disposable
   /** Ends pods, controllers and nodes. */

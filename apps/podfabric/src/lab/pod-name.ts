@@ -54,6 +54,12 @@ function splitPort(text: string): { host: string; port?: number } {
 
 async function addressOf(lab: Lab, from: RunningPod, host: string): Promise<Target> {
   if (isIp(host)) return { label: host, address: parseIp(host) }
+  if (/^[\d.]+$/.test(host) || host.includes(':')) {
+    throw new Failure(
+      'usage',
+      `${host}: expected an address such as 10.244.1.2 or fd00::1, [fd00::1]:80 with a port`,
+    )
+  }
   if (host.startsWith('svc/')) return serviceTarget(lab, from, host.slice(4))
   const [name = '', namespace = 'default'] = host.split('/').reverse()
   if (host.includes('.') || !lab.cluster.objects.get('Pod', name, namespace)) {
@@ -83,9 +89,10 @@ async function resolved(from: RunningPod, name: string): Promise<Target> {
   return { label: `${name} (${address})`, address }
 }
 
-/** The pod that a question without a sender is asked from: the first that is ready. */
+/** The pod that a question without a sender is asked from: the first that is ready and asks the cluster's own servers. */
 export function anyPod(lab: Lab): RunningPod {
-  const found = runningPods(lab).find(({ pod }) => isReady(pod))
-  if (!found) throw new Failure('failed', 'no pod is ready to ask from; apply one first')
+  const found = runningPods(lab).find(({ pod }) => isReady(pod) && !pod.spec.hostNetwork)
+  if (!found)
+    throw new Failure('failed', 'no pod of the pod network is ready to ask from; apply one, or name one')
   return found
 }

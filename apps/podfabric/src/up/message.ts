@@ -21,3 +21,14 @@ export function parseRequest(text: string): Request {
   if (typeof folder !== 'string') throw new TypeError('a request has a folder')
   return { words, folder }
 }
+
+/** What a background process said over its channel, if it is one of these. */
+export function parseReply(value: unknown): Reply {
+  if (typeof value === 'object' && value !== null) {
+    if ('line' in value && typeof value.line === 'string') return { line: value.line }
+    if ('note' in value && typeof value.note === 'string') return { note: value.note }
+    if ('data' in value && typeof value.data === 'string') return { data: value.data }
+    if ('exit' in value && typeof value.exit === 'number') return { exit: value.exit }
+  }
+  throw new TypeError('a reply is a line, a note, data or an exit code')
+}

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { Failure } from '../failure.ts'
 
-/** Where a cluster that is up keeps its socket and its log: for one user alone. */
+/** Where a cluster that is up keeps its sockets and its log: for one user alone. */
 export interface StateFolder {
   readonly path: string
   /** Commands talk to the cluster here. */
@@ -12,17 +13,48 @@ export interface StateFolder {
   agentSocket(node: string): string
 }
 
-/** `PODFABRIC_STATE`, else `podfabric` in the user's runtime folder, else a folder of the user's in the temporary one. Made if it is not there. */
+/** Longest path of a socket, in octets: the kernel's `sun_path` of 108 without its end (unix(7)). macOS has 104. */
+const maxSocketPath = process.platform === 'linux' ? 107 : 103
+
+/**
+ * `PODFABRIC_STATE`, else `podfabric` in the user's runtime folder, else a folder of the user's in the temporary one. Made if it is
+ * not there, closed to others if it is. Fails with the reason `usage` where no sockets can be kept, or somebody else could.
+ */
 export function stateFolder(env: NodeJS.ProcessEnv): StateFolder {
   const { PODFABRIC_STATE, XDG_RUNTIME_DIR } = env
+  const { uid } = userInfo()
   const runtime = XDG_RUNTIME_DIR ? join(XDG_RUNTIME_DIR, 'podfabric') : undefined
-  const path = PODFABRIC_STATE || runtime || join(tmpdir(), `podfabric-${userInfo().uid}`)
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  chmodSync(path, 0o700)
+  const path = PODFABRIC_STATE ? resolve(PODFABRIC_STATE) : (runtime ?? join(tmpdir(), `podfabric-${uid}`))
+  const socket = socketIn(path, 'cluster.sock')
+  claim(path, uid)
   return {
     path,
-    socket: join(path, 'cluster.sock'),
+    socket,
     log: join(path, 'cluster.log'),
-    agentSocket: (node) => join(path, `agent-${node}.sock`),
+    agentSocket: (node) => socketIn(path, `agent-${node}.sock`),
   }
+}
+
+function socketIn(folder: string, name: string): string {
+  const path = join(folder, name)
+  if (Buffer.byteLength(path) <= maxSocketPath) return path
+  throw new Failure(
+    'usage',
+    `${path}: too long for a socket, at most ${maxSocketPath} octets; set PODFABRIC_STATE to a shorter folder`,
+  )
+}
+
+function claim(path: string, uid: number): void {
+  const refuse = (why: string, cause?: unknown) =>
+    new Failure('usage', `${path}: ${why}; set PODFABRIC_STATE to a folder of your own`, { cause })
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw refuse(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+  const found = lstatSync(path)
+  // In a temporary folder anybody could have made it, or a link to elsewhere.
+  if (!found.isDirectory()) throw refuse('is not a folder')
+  if (uid !== -1 && found.uid !== uid) throw refuse('belongs to somebody else')
+  if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700)
 }

@@ -1,13 +1,9 @@
-import { spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
-import { Failure } from '../failure.ts'
-import { loadManifests } from '../manifests.ts'
+import { exitCodeOf, explain, Failure } from '../failure.ts'
 import type { Output } from '../output.ts'
-import { choosePlugins } from '../plugins.ts'
 import type { Invocation } from '../program.ts'
+import { type Starter, starterOf, startInBackground } from './background.ts'
 import { ask, isUp } from './client.ts'
-import { runCluster } from './run-cluster.ts'
+import { type RunningCluster, runCluster } from './run-cluster.ts'
 import type { StateFolder } from './state-folder.ts'
 
 export interface UpContext {
@@ -17,68 +13,77 @@ export interface UpContext {
   readonly output: Output
 }
 
-/** Starts a cluster in the background and waits until it answers; with `--foreground` it is this process. */
+/** Starts a cluster in the background and waits until it is up; with `--foreground` it is this process. */
 export async function up(invocation: Invocation, context: UpContext): Promise<number> {
-  const { options } = invocation
-  const { state, output } = context
-  if (await isUp(state.socket)) {
+  const { words, state, output } = context
+  if (invocation.options.foreground === true) return upHere(invocation, context, starterOf(process))
+  if (await isUp(state.socket))
     throw new Failure('usage', `a cluster is up already (${state.socket}); end it first: podfabric down`)
-  }
-  await rm(state.socket, { force: true })
-  // Mistakes are found here, before anything runs.
-  const objects = await loadManifests(options.file as string[], output)
-  const choice = await choosePlugins({
-    plugin: options.plugin as string,
-    network: options.network as string | undefined,
-    folder: process.cwd(),
-  })
-  if (options.foreground !== true) return startInBackground(context)
-  const { nodes, seed, dns } = options as { nodes: number; seed: number; dns?: string }
-  const running = await runCluster({ ...context, objects, choice, nodes, seed, dns })
-  output.note(
-    `a cluster of ${nodes} nodes is up on network ${choice.network.name}; end it with podfabric down or Ctrl-C`,
-  )
-  await Promise.race([running.ended, interrupted()])
-  await running.close()
-  return 0
+  return startInBackground({ words: [...words, '--foreground'], state, output })
 }
 
-/** The same command again, as a process of its own that outlives this one. */
-async function startInBackground({ words, state, output }: UpContext): Promise<number> {
-  const log = openSync(state.log, 'w', 0o600)
-  const entry = process.argv[1] ?? ''
-  const child = spawn(process.execPath, [...process.execArgv, entry, ...words, '--foreground'], {
-    detached: true,
-    stdio: ['ignore', log, log],
-  })
-  closeSync(log)
-  const exited = new Promise<'exited'>((resolve) => {
-    child.once('exit', () => resolve('exited'))
-    child.once('error', () => resolve('exited'))
-  })
-  while (!(await isUp(state.socket))) {
-    const outcome = await Promise.race([exited, pause()])
-    if (outcome === 'exited') {
-      throw new Failure('failed', `the cluster did not come up:\n${readFileSync(state.log, 'utf8').trim()}`)
+async function upHere(
+  { options }: Invocation,
+  { state, version, output: own }: UpContext,
+  starter: Starter | undefined,
+): Promise<number> {
+  const output = starter?.output ?? own
+  // In the background the process' own output is the log.
+  const record = (line: string) => {
+    if (starter) own.note(`${new Date().toISOString()} ${line}`)
+  }
+  const interrupted = interruption(starter)
+  let running: RunningCluster
+  try {
+    running = await runCluster({
+      files: options.file as string[],
+      plugin: String(options.plugin),
+      network: options.network as string | undefined,
+      nodes: Number(options.nodes),
+      seed: Number(options.seed),
+      dns: options.dns as string | undefined,
+      folder: process.cwd(),
+      state,
+      version,
+      output,
+      record,
+    })
+  } catch (error) {
+    if (!starter) throw error
+    for (const line of explain(error)) {
+      output.note(`podfabric: ${line}`)
+      record(line)
     }
+    starter.finish(exitCodeOf(error))
+    return exitCodeOf(error)
   }
-  child.unref()
-  const nodes = { line: (text: string) => output.line(text), note: (text: string) => output.note(text) }
-  return ask(state.socket, { words: ['get', 'nodes'], folder: process.cwd() }, nodes)
+  output.note(
+    `plugin executables of this machine reach a node through PODFABRIC_AGENT=${state.agentSocket('NODE')}`,
+  )
+  if (starter) output.note(`its log is ${state.log}`)
+  const end = starter ? 'podfabric down' : 'podfabric down, or Ctrl-C'
+  output.note(
+    `go on with podfabric get pods, podfabric ping --all, podfabric trace POD POD; end it with ${end}`,
+  )
+  record('the cluster is up')
+  starter?.finish(running.exitCode)
+  await Promise.race([running.ended, interrupted])
+  await running.close()
+  record('the cluster has ended')
+  return running.exitCode
 }
 
-const pause = () => new Promise<'waiting'>((resolve) => setTimeout(() => resolve('waiting'), 50))
-
-function interrupted(): Promise<void> {
+/** Resolves on a signal, and when whoever started this process went away before the cluster was up. */
+function interruption(starter: Starter | undefined): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+    starter?.gone.then(resolve, resolve)
   })
 }
 
-/** Ends the cluster that is up, and waits until it is gone. */
+/** Ends the cluster that is up; resolves when it is gone. Exit code 1 when something of it did not end cleanly: its log says what. */
 export async function down({ state, output, words }: UpContext): Promise<number> {
   const exitCode = await ask(state.socket, { words, folder: process.cwd() }, output)
-  while (await isUp(state.socket)) await pause()
-  output.note('the cluster is down')
+  output.note(exitCode === 0 ? 'the cluster is down' : `the cluster did not end cleanly; see ${state.log}`)
   return exitCode
 }
