@@ -5,7 +5,7 @@
  * | --- | --- |
  * | `interface` | its ADD leaves CNI_IFNAME in the sandbox; taken for granted when the trial ADD fails |
  * | `new-interface` | and CNI_IFNAME was not there before |
- * | `addresses` | its result has `ips` |
+ * | `addresses` | its result has `ips`, or the interface an address, other than those of localhost |
  * | `pod` | `new-interface` and `addresses` |
  * | `routes` | its ADD leaves a route of its own in the sandbox |
  * | `ipam` | its result has `ips`, and it touches no interface |

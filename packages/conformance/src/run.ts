@@ -120,7 +120,7 @@ function caught(error: unknown, harness: Harness | undefined, replay: string): C
     const lines = log.toString().split('\n')
     return lines.filter((line) => line !== '').map((line) => `${name}# ${line}`)
   })
-  const rest = { calls, commands: commands ?? [], replay }
+  const rest = { calls, commands: commands ?? [], packets: harness?.packets ?? [], replay }
   if (error instanceof CaseFailure) {
     return { status: 'failed', failure: { expected: error.expected, seen: error.seen, ...rest } }
   }

@@ -28,12 +28,14 @@ export function attachmentOf(pod: Pod, ifName: string, exchange: Exchange, versi
   return { pod, ifName, exchange, document, result: readResult(document, version) }
 }
 
-/** The pod's own addresses: those of the interface, or, where none says which, all. */
+/** The pod's own addresses: those of the interface, or, where none says which, all. None at all fails the case. */
 export function addressesOf({ result, ifName, pod }: Attachment): readonly Ip[] {
   const own = result.interfaces.findIndex(({ name, sandbox }) => name === ifName && sandbox === pod.path)
-  return result.ips
+  const addresses = result.ips
     .filter(({ interface: index }) => index === undefined || own === -1 || index === own)
     .map(({ address }) => addressOf(address))
+  if (addresses.length > 0) return addresses
+  throw new CaseFailure(`an address of ${ifName} in the result`, JSON.stringify(result.ips))
 }
 
 function readResult(document: JsonObject, version: string): AddResult {

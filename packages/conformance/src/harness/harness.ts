@@ -4,6 +4,7 @@ import type { Features } from '../feature.ts'
 import type { Subject, SubjectList } from '../subject.ts'
 import { parseSubjectList } from '../subject-list.ts'
 import { caller } from './caller.ts'
+import { capturedProbes } from './captured-probes.ts'
 import type { Exchange } from './exchange.ts'
 import { type Expectations, expectations } from './expectations.ts'
 import { type PluginNode, pluginNode } from './node.ts'
@@ -34,6 +35,8 @@ export interface Harness extends Verbs, Probes, Expectations {
   readonly nodes: readonly Node[]
   /** Every call so far, in order. */
   readonly transcript: readonly Exchange[]
+  /** What was captured at both ends of the last probe, unless a plugin was called since. */
+  readonly packets: readonly string[]
   /** A sandbox with only `lo` in it, up. */
   pod(node?: Node): Promise<Pod>
   /** Deletes the sandbox, with everything in it. */
@@ -86,13 +89,18 @@ export async function openHarness(options: HarnessOptions): Promise<OpenHarness>
   const nodeOf = (name: string) => nodes.find((each) => each.name === name) ?? node
   const { ifName = 'eth0' } = subject
   const path = subject.kind === 'executable' ? (subject.path ?? []) : []
-  const call = caller({ list, path, clock, record: (exchange) => transcript.push(exchange) })
+  const captured = capturedProbes(probesOn(clock))
+  const record = (exchange: Exchange) => {
+    transcript.push(exchange)
+    captured.forget()
+  }
+  const call = caller({ list, path, clock, record })
   const verbs = verbsOver({ call, list, ifName, nodeOf })
   const sandboxes = sandboxesOf({ seed, lo: ifName !== 'lo', kept })
 
   const harness: Harness = {
     ...verbs,
-    ...probesOn(clock),
+    ...captured.probes,
     ...expectations,
     features,
     seed,
@@ -104,6 +112,9 @@ export async function openHarness(options: HarnessOptions): Promise<OpenHarness>
     node,
     nodes,
     transcript,
+    get packets() {
+      return captured.packets
+    },
     pod: (on = node) => sandboxes.create(on),
     drop: (pod) => sandboxes.drop(nodeOf(pod.node), pod),
     snapshot: (on = node) => snapshotOfNode(on.kernel, on.at, store),

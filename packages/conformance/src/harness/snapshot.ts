@@ -27,9 +27,9 @@ export async function snapshotOf(namespace: Namespace): Promise<Snapshot> {
       line('link', link.kind === 'bridge' ? without(link, 'mac') : link),
     ),
     ...addresses
-      .filter(({ address }) => !isLinkLocalText(address))
+      .filter(({ address }) => !isKernelMade(address))
       .map(({ tentative: _tentative, ...address }) => line('address', address)),
-    ...routes.filter(({ destination }) => !isLinkLocalText(destination)).map((route) => line('route', route)),
+    ...routes.filter(({ destination }) => !isKernelMade(destination)).map((route) => line('route', route)),
     ...rules.map((rule) => line('rule', rule)),
     ...neighbors.filter(({ state }) => state === 'permanent').map((neighbor) => line('neighbor', neighbor)),
     // A bridge's entries for its own MACs come and go with its ports.
@@ -59,9 +59,9 @@ export function difference(before: Snapshot, after: Snapshot): readonly string[]
   ]
 }
 
-/** Those that the kernel makes from a link's MAC, and multicast. */
-function isLinkLocalText(text: string): boolean {
-  return text.startsWith('fe80:') || text.startsWith('ff0')
+/** Those that the kernel makes by itself when a link goes up: from its MAC, for multicast, and on `lo`, where they stay. */
+function isKernelMade(text: string): boolean {
+  return /^(fe80:|ff0|127\.|::1\/)/.test(text)
 }
 
 function line(kind: string, row: object): string {

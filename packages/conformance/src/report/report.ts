@@ -28,6 +28,8 @@ export interface Failure {
   readonly calls: readonly string[]
   /** What the plugins asked of the kernel, as commands. */
   readonly commands: readonly string[]
+  /** What was captured at both ends of the last traffic, where that is what failed. */
+  readonly packets: readonly string[]
   /** How to run this one case again. */
   readonly replay: string
 }

@@ -6,7 +6,7 @@ const marks = { passed: '✔', failed: '✘', 'not applicable': '–', 'harness 
 /** A failure in full: clause, what was expected and seen, every call, and how to run it again. */
 export function formatFailure({ id, level, rule, where, says, title, status, failure }: CaseResult): string {
   if (failure === undefined) return ''
-  const { expected, seen, calls, commands, replay } = failure
+  const { expected, seen, calls, commands, packets, replay } = failure
   return [
     `${id} [${level}] ${title}`,
     `  clause    ${rule}, ${where}: ${says}`,
@@ -19,6 +19,7 @@ export function formatFailure({ id, level, rule, where, says, title, status, fai
     ...(commands.length === 0
       ? []
       : ['  what the plugins did', ...commands.map((command) => `    ${command}`)]),
+    ...(packets.length === 0 ? [] : ['  packets', ...packets.map((packet) => `    ${packet}`)]),
     `  again     ${replay}`,
   ].join('\n')
 }

@@ -164,11 +164,17 @@ export const edgeMutants: readonly Mutant[] = [
     'points at interface 0 for every address',
     [
       'add.ips-point-at-interface',
+      'connectivity.after-a-neighbor-left',
+      'connectivity.node-to-pod',
       'connectivity.same-node',
-      'no-nat.same-node',
+      'del.one-container-only',
+      'gc.keeps-other-networks',
+      'gc.keeps-valid',
+      'gc.keeps-when-not-told',
       'mtu.exact',
       'mtu.larger',
       'mtu.transfer',
+      'no-nat.same-node',
     ],
     'ADD',
     (outcome) =>
