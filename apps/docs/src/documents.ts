@@ -31,16 +31,16 @@ export function headings(text: string): string[] {
     .filter((line) => /^#+ /.test(line))
 }
 
-/** The words of every line that runs a command in a block of shell: `npx podfabric ping --all` gives `ping`, `--all`. */
+/** The words of every line that runs a command in a block of shell, up to where its output goes: `npx podfabric ping --all` gives `ping`, `--all`. */
 export function commandLines(text: string, command: string): string[][] {
   const shell = [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap((match) => (match[1] ?? '').split('\n'))
   return shell.flatMap((line) => {
     const words = line
-      .replace(/\s+#.*/, '')
+      .replace(/\s+[#>|].*/, '')
       .trim()
       .split(/\s+/)
-    if (words[0] === 'npx') words.shift()
-    return words[0] === command ? [words.slice(1)] : []
+    const at = words.findIndex((word) => word !== 'sudo' && word !== 'npx')
+    return words[at] === command ? [words.slice(at + 1)] : []
   })
 }
 

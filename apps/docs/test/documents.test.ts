@@ -1,5 +1,8 @@
+import { parseNetworkList } from '@podfabric/cni'
 import { describe, expect, it } from 'vitest'
+import { parseOptions } from '../../../packages/conformance/src/bin/options.ts'
 import { readCommandLine } from '../../podfabric/src/program.ts'
+import { codeBlocks } from '../src/code-blocks.ts'
 import { brokenLinks, commandLines, type Document, headings, readDocuments } from '../src/documents.ts'
 import { workspaceRoot } from '../src/workspace.ts'
 
@@ -21,6 +24,21 @@ describe('the documents', () => {
       }),
     )
     expect(refused).toEqual([])
+  })
+
+  it('show commands that the conformance suite takes', () => {
+    const shown = documents.flatMap(({ text }) => commandLines(text, 'cni-conformance'))
+    expect(shown.length).toBeGreaterThan(0)
+    for (const words of shown) expect(() => parseOptions(words, {}), words.join(' ')).not.toThrow()
+  })
+
+  it('show network lists that a runtime takes', () => {
+    const lists = documents.flatMap(({ path, text }) =>
+      codeBlocks(text, 'json').map((block) => ({ what: `${path}:${block.line}`, text: block.text })),
+    )
+    const networks = lists.filter(({ text }) => text.includes('"plugins"'))
+    expect(networks.length).toBeGreaterThan(0)
+    for (const { what, text } of networks) expect(() => parseNetworkList(text, { what }), what).not.toThrow()
   })
 
   it('have the terms of the glossary once, in order', () => {
