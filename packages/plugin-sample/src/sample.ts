@@ -22,6 +22,7 @@ import {
   type Resource,
   type ResultInterface,
 } from '@podfabric/cni'
+import { ownedAlias, ownership } from '@podfabric/kernel'
 import { addressOf, ifAddressFrom, ip, isV4, prefix, prefixFrom } from '@podfabric/netaddr'
 import * as v from 'valibot'
 
@@ -87,6 +88,9 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
   const { ifName, netns = '' } = intent
   // A name that follows from the attachment alone is found again by whoever looks for it.
   const outer = linkName('smp', request.source.name, intent)
+  // Marks tell what is ours from what others have on the node.
+  const alias = ownedAlias(`sample/${request.source.name}`)
+  const protocol = ownership.routeProtocol
   const addresses = ipamResource(() => delegate(ipam.type), request, intent)
   const interfaces: ResultInterface[] = []
 
@@ -96,7 +100,7 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
       inSandbox(kernel, netns, (container, peer) =>
         onNode(kernel, async (node) => {
           const inner = { name: ifName, netns: peer, mtu }
-          await node.links.add({ kind: 'veth', name: outer, up: true, mtu, peer: inner })
+          await node.links.add({ kind: 'veth', name: outer, alias, up: true, mtu, peer: inner })
           await container.links.set(ifName, { up: true })
           const { mac } = await container.links.get(ifName)
           interfaces.push({ name: outer, mtu }, { name: ifName, mac, mtu, sandbox: netns })
@@ -116,12 +120,12 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
       for (const pod of podsIn(addresses.result)) {
         await onNode(kernel, async (node) => {
           await node.addresses.add({ link: outer, address: ifAddressFrom(gateway), scope: 'link' })
-          await node.routes.add({ destination: prefixFrom(pod, 32), link: outer })
+          await node.routes.add({ destination: prefixFrom(pod, 32), link: outer, protocol })
           await node.sysctl.set('net.ipv4.ip_forward', '1')
         })
         await inSandbox(kernel, netns, async (container) => {
           await container.addresses.add({ link: ifName, address: ifAddressFrom(pod) })
-          const route = { destination: everywhere, gateway, link: ifName, onlink: true }
+          const route = { destination: everywhere, gateway, link: ifName, onlink: true, protocol }
           // The first interface of a container keeps the default route.
           await container.routes.add(route).catch(unless('EEXIST'))
         })
