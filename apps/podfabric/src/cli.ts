@@ -2,12 +2,13 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { isInCluster } from './commands/in-cluster.ts'
 import { exitCodeOf, explain, Failure } from './failure.ts'
 import type { Output } from './output.ts'
+import { shippedFile } from './package-folder.ts'
 import { type Invocation, readCommandLine } from './program.ts'
 import { ask } from './up/client.ts'
 import { stateFolder } from './up/state-folder.ts'
 
 const words = process.argv.slice(2)
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(shippedFile('package.json'), 'utf8')) as {
   version: string
 }
 const output: Output = {

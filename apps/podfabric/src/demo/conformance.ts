@@ -12,7 +12,9 @@ function pick(types: readonly string[]): Readonly<Record<string, PluginFactory>>
 }
 
 /** Puts every shipped plugin that makes a network through the suite, and shows what came of it by family. */
-export async function conformanceTable(seed: number): Promise<string> {
+export async function conformanceTable(
+  seed: number,
+): Promise<{ readonly text: string; readonly conform: boolean }> {
   const types = ['sample', 'bridge', 'flannel'].filter((type) => Object.hasOwn(shippedPlugins, type))
   const reports: Report[] = []
   for (const type of types) {
@@ -30,10 +32,11 @@ export async function conformanceTable(seed: number): Promise<string> {
       .filter(({ status }) => status === 'failed' || status === 'harness error')
       .map(({ id, level, title, status }) => `  ${report.subject}: ${id} [${level}] ${title}: ${status}`),
   )
-  return [
+  const text = [
     table(['FAMILY', ...reports.map(({ subject }) => subject.toUpperCase())], [...rows, verdicts]),
     ...failures,
   ].join('\n')
+  return { text, conform: reports.every((report) => verdictOf(report).ok) }
 }
 
 const familyOf = (id: string) => id.split('.')[0] ?? id

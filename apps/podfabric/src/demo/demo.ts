@@ -1,7 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { relative } from 'node:path'
 import { finished } from 'node:stream/promises'
-import { fileURLToPath } from 'node:url'
 import type { KubeObject } from '@podfabric/kube'
 import { captureFile, type Hop } from '@podfabric/trace'
 import { exitCodes } from '../failure.ts'
@@ -10,6 +9,7 @@ import type { Lab } from '../lab/lab.ts'
 import { lineLog } from '../log.ts'
 import { loadManifests } from '../manifests.ts'
 import type { Output } from '../output.ts'
+import { shippedFile } from '../package-folder.ts'
 import { choosePlugins, type PodNetworkChoice } from '../plugins.ts'
 import { uniqueAddresses } from './addresses.ts'
 import { conformanceTable } from './conformance.ts'
@@ -38,23 +38,22 @@ export const proofs: readonly Proof[] = [
 /** What a network for one machine is asked on two. */
 export const bridgeProofs: readonly Proof[] = [uniqueAddresses, everyPair]
 
-const shipped = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
-
 /**
  * Proves the network model by packets, on the shipped manifests or on others, then shows what the same manifests meet on the
- * single-machine bridge network, and which plugins conform. Exit code 1 when a sentence did not hold on the pod network.
+ * single-machine bridge network, and which plugins conform. Exit code 1 when a sentence did not hold on the pod network, or a shipped
+ * plugin does not conform.
  */
 export async function demo(options: Readonly<Record<string, unknown>>, output: Output): Promise<number> {
   const objects = await loadManifests(
-    (options.file as string[] | undefined) ?? [shipped('manifests')],
+    (options.file as string[] | undefined) ?? [shippedFile('manifests')],
     output,
   )
   const folder = process.cwd()
   const network =
-    (options.network as string | undefined) ?? relative(folder, shipped('networks/flannel.conflist'))
+    (options.network as string | undefined) ?? relative(folder, shippedFile('networks/flannel.conflist'))
   const choice = await choosePlugins({ network, folder })
   const bridge = await choosePlugins({
-    network: relative(folder, shipped('networks/bridge.conflist')),
+    network: relative(folder, shippedFile('networks/bridge.conflist')),
     folder,
   })
   const seed = Number(options.seed)
@@ -73,12 +72,13 @@ export async function demo(options: Readonly<Record<string, unknown>>, output: O
   output.line('  A bridge knows the pods of its own machine only: that is what an overlay is for.')
 
   output.line('\nConformance of the shipped plugins:')
-  output.line(await conformanceTable(seed))
+  const conformance = await conformanceTable(seed)
+  output.line(conformance.text)
 
   output.line(`\n${frames} frames are in ${pcap}: podfabric decode ${pcap}, or open it in Wireshark.`)
   const failed = findings.filter(({ verdict }) => verdict === 'fails').length
   output.line(failed === 0 ? 'Every sentence held.' : `${failed} sentences did not hold.`)
-  return failed === 0 ? 0 : exitCodes.failed
+  return failed === 0 && conformance.conform ? 0 : exitCodes.failed
 }
 
 export interface ProveOptions {
