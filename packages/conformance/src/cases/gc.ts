@@ -29,6 +29,7 @@ export const gcCases: readonly Case[] = [
       await t.add(kept.pod, { ifName: 'net1' })
       await t.add(await t.pod())
       const exchange = await t.tryGc(t.node, [kept])
+      t.succeeded(exchange)
       await alive(`after GC with it among the valid ones: ${outcomeOf(exchange)}`)
     },
   },
@@ -55,6 +56,7 @@ export const gcCases: readonly Case[] = [
       const kept = await t.add(await t.pod())
       const alive = await aliveness(t, kept)
       const exchange = await t.tryGc(t.node, [], { list: { ...t.list, name: `${t.list.name}-other` } })
+      t.succeeded(exchange)
       await alive(`after GC of another network: ${outcomeOf(exchange)}`)
     },
   },
@@ -110,7 +112,15 @@ export const gcCases: readonly Case[] = [
     title: 'GC of a plugin that has none is no silent success: it fails, or says so on stderr',
     requires: ['no-gc'],
     async run(t) {
-      const exchange = await t.call(t.node, 'GC', {}, { config: { 'cni.dev/valid-attachments': [] } })
+      const exchange = await t.call(
+        t.node,
+        'GC',
+        {},
+        {
+          version: '1.1.0',
+          config: { 'cni.dev/valid-attachments': [] },
+        },
+      )
       const reported = !hasSucceeded(exchange) || exchange.stderr.trim() !== ''
       t.must('an error, or a line on stderr', reported, outcomeOf(exchange))
     },

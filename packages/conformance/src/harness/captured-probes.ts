@@ -37,6 +37,7 @@ export function capturedProbes(probes: Probes): CapturedProbes {
     probes: {
       echo: (from, to, options) => watched([from], () => probes.echo(from, to, options)),
       ping: (from, to) => watched([from], () => probes.ping(from, to)),
+      reach: (from, to) => watched([from], () => probes.reach(from, to)),
       talk: (from, to, address) => watched([from, to], () => probes.talk(from, to, address)),
       transfer: (from, to, address, size) =>
         watched([from, to], () => probes.transfer(from, to, address, size)),

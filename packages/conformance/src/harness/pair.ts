@@ -15,10 +15,12 @@ export async function pairOnOneNode(t: Harness): Promise<readonly Way[]> {
   return waysBetween(await t.add(await t.pod()), await t.add(await t.pod()))
 }
 
-/** A pod on each of two nodes, every way between them. */
+/** A pod on each of two nodes, every way between them; each has been gone once, for nodes need a while to learn of each other. */
 export async function pairOnTwoNodes(t: Harness): Promise<readonly Way[]> {
   const [first, second] = t.nodes
-  return waysBetween(await t.add(await t.pod(first)), await t.add(await t.pod(second)))
+  const ways = waysBetween(await t.add(await t.pod(first)), await t.add(await t.pod(second)))
+  for (const { from, address } of ways) await t.reach(from.pod, address)
+  return ways
 }
 
 function waysBetween(a: Attachment, b: Attachment): readonly Way[] {

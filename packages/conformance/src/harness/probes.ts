@@ -1,4 +1,4 @@
-import type { Clock, Datagram, EchoOutcome, Endpoint } from '@podfabric/kernel'
+import { type Clock, type Datagram, type EchoOutcome, type Endpoint, sleep } from '@podfabric/kernel'
 import { type Ip, isV4, UNSPECIFIED_IPV4, UNSPECIFIED_IPV6 } from '@podfabric/netaddr'
 import { CaseFailure } from '../failure.ts'
 import type { Place } from './place.ts'
@@ -22,6 +22,8 @@ export interface Probes {
   ): Promise<EchoOutcome | { readonly kind: 'refused'; readonly code: string }>
   /** The echo is answered. */
   ping(from: Place, to: Ip): Promise<void>
+  /** The echo is answered within the time that a network has to learn of a pod on another node. */
+  reach(from: Place, to: Ip): Promise<void>
   /** A datagram from one place to an address of another, and one back. */
   talk(from: Place, to: Place, address: Ip): Promise<Seen>
   /** `size` octets over one TCP connection, each compared at the far end. */
@@ -31,6 +33,8 @@ export interface Probes {
 }
 
 const port = 7946
+/** Milliseconds after which every node knows of a pod. */
+const convergence = 10_000
 const patience = 5000
 /** Milliseconds after which a datagram that has not come is not expected any more. */
 const quiet = 1500
@@ -57,6 +61,19 @@ export function probesOn(clock: Clock): Probes {
       const outcome = await probes.echo(from, to)
       if (outcome.kind !== 'reply') {
         throw new CaseFailure(`${from.name} to reach ${to}`, `echo: ${JSON.stringify(outcome)}`)
+      }
+    },
+
+    async reach(from, to) {
+      const deadline = clock.now() + convergence
+      let outcome = await probes.echo(from, to)
+      while (outcome.kind !== 'reply' && clock.now() < deadline) {
+        await sleep(clock, 250)
+        outcome = await probes.echo(from, to)
+      }
+      if (outcome.kind !== 'reply') {
+        const expected = `${from.name} to reach ${to} within ${convergence / 1000} s`
+        throw new CaseFailure(expected, `echo: ${JSON.stringify(outcome)}`)
       }
     },
 

@@ -7,6 +7,9 @@ import { expectations, hasSucceeded } from './expectations.ts'
 import type { PluginNode } from './node.ts'
 import type { Pod } from './place.ts'
 
+/** The version that GC and STATUS came with: asked in it, a plugin that lists it serves them whatever the list's own version is. */
+const tendVersion = '1.1.0'
+
 export interface AttachOptions extends CallOptions {
   /** Default: the subject's. */
   readonly ifName?: string
@@ -112,10 +115,16 @@ export function verbsOver({ call, list, ifName: usual, nodeOf }: VerbOptions): V
           node,
           'GC',
           {},
-          { ...options, plugin, config: { ...attachmentLists(valid), ...options.config } },
+          {
+            version: tendVersion,
+            ...options,
+            plugin,
+            config: { ...attachmentLists(valid), ...options.config },
+          },
         ),
       ),
-    tryStatus: (node) => each(indexes(list), (plugin) => call(node, 'STATUS', {}, { plugin })),
+    tryStatus: (node) =>
+      each(indexes(list), (plugin) => call(node, 'STATUS', {}, { version: tendVersion, plugin })),
   }
   return verbs
 

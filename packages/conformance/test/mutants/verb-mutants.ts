@@ -274,6 +274,8 @@ export const tendMutants: readonly Mutant[] = [
       'gc.removes-stale-interface',
       'gc.sandbox-gone',
       'faults.killed-then-gc',
+      'gc.keeps-valid',
+      'gc.keeps-other-networks',
     ],
     () => ({
       async gc() {
