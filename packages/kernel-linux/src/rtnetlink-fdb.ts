@@ -70,8 +70,9 @@ export function addFdb(entry: FdbEntry, index: number, verb: 'add' | 'replace' |
   return message(RTM_NEWNEIGH, NLM_F_CREATE | how, entry, index, number)
 }
 
+/** The state says nothing, but the links without a database of their own refuse any other. */
 export function deleteFdb(key: FdbKey, index: number): NetlinkWriter {
-  return message(RTM_DELNEIGH, 0, key, index, 0)
+  return message(RTM_DELNEIGH, 0, key, index, NUD_PERMANENT)
 }
 
 export function listFdb(): NetlinkWriter {
