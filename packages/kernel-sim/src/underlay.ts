@@ -1,5 +1,5 @@
 import type { IfAddress, Mac } from '@podfabric/netaddr'
-import { isV4, parseIfAddress } from '@podfabric/netaddr'
+import { addressOf, isV4, parseIfAddress } from '@podfabric/netaddr'
 import { u16At } from '@podfabric/wire'
 import { ETHERNET } from './frame.ts'
 import { drop } from './hops.ts'
@@ -107,7 +107,7 @@ export class Segment implements Underlay {
     for (const text of options.addresses ?? []) {
       const address = parseIfAddress(text)
       const operation = `ip address add ${address} dev ${link}`
-      if (isV4(address.split('/')[0] as never)) addAddress4(plug.nic, { link, address }, operation)
+      if (isV4(addressOf(address))) addAddress4(plug.nic, { link, address }, operation)
       else addAddress6(plug.nic, { link, address, noDad: true }, operation)
     }
     this.#simulation.run()
