@@ -45,8 +45,10 @@ export class Bridge extends Device {
   }
 
   addPort(device: Device, operation: string): void {
-    if (device instanceof Bridge)
-      throw new KernelError('ELOOP', operation, 'a bridge cannot be a port of a bridge')
+    if (device instanceof Bridge) {
+      const code = device === this ? 'EINVAL' : 'ELOOP'
+      throw new KernelError(code, operation, 'a bridge cannot be a port of a bridge')
+    }
     if (device.kind === 'loopback')
       throw new KernelError('EINVAL', operation, 'lo cannot be a port of a bridge')
     if (this.ports.length >= MAX_PORTS) {

@@ -11,7 +11,7 @@ import {
   prefixLength,
 } from '@podfabric/netaddr'
 import type { Device } from './device.ts'
-import { insertRoute, removeRoutesOf } from './route-changes.ts'
+import { insertRoute, removeRoute, removeRoutesOf } from './route-changes.ts'
 import { PROTOCOL_KERNEL, RouteEntry, TABLE_LOCAL, TABLE_MAIN } from './route-entry.ts'
 
 const LOOPBACK = '127.0.0.1/8' as IfAddress
@@ -135,8 +135,8 @@ function remove(device: Device, address: Ipv4Address): void {
 
 /** Routes of the main table that prefer an address which is nowhere any more. */
 function removeRoutesFrom({ netns }: Device, source: number): void {
-  for (const other of netns.links()) {
-    removeRoutesOf(other, 4, (entry) => entry.source4 === source && entry.table === TABLE_MAIN)
+  for (const entry of netns.ipv4.table(TABLE_MAIN).entries()) {
+    if (entry.source4 === source) removeRoute(netns, entry)
   }
 }
 
@@ -206,7 +206,7 @@ function notify(device: Device, type: 'new' | 'gone', address: Ipv4Address): voi
 
 /** The link came up. */
 export function startIpv4(device: Device): void {
-  if (device.kind === 'loopback' && device.addresses4.length === 0) {
+  if (device.kind === 'loopback' && find(device, LOOPBACK) === undefined) {
     addAddress4(device, { link: device.name, address: LOOPBACK }, 'ip link set lo up')
   }
   for (const address of device.addresses4) addRoutes(device, address)

@@ -19,6 +19,8 @@ import { insertRoute, removeRoute, removeRoutesOf } from './route-changes.ts'
 import { PROTOCOL_KERNEL, RouteEntry, TABLE_LOCAL, TABLE_MAIN } from './route-entry.ts'
 
 const METRIC = 256
+/** RFC 8200 section 5. */
+const LEAST_MTU = 1280
 /** How long a duplicate may take to object: RetransTimer of RFC 4861. */
 const DAD_TIME = 1000
 /** MAX_RTR_SOLICITATION_DELAY of RFC 4861. */
@@ -69,6 +71,13 @@ export function addAddress6(device: Device, row: Address, operation: string): vo
   }
   if (device.netns.sysctls.ipv6(device, 'disable_ipv6') !== 0) {
     throw new KernelError('EACCES', operation, `IPv6 is switched off on ${device.name}`)
+  }
+  if (device.mtu < LEAST_MTU) {
+    throw new KernelError(
+      'EINVAL',
+      operation,
+      `the MTU of ${device.name} is below ${LEAST_MTU}, too little for IPv6`,
+    )
   }
   if (device.addresses6.some(({ ip }) => ip === added.ip)) {
     throw new KernelError('EEXIST', operation, `${device.name} has the address already`)

@@ -53,9 +53,14 @@ abstract class RouteTable {
     this.#free.push(at)
   }
 
+  /** The routes in no order; a list of its own. */
+  entries(): RouteEntry[] {
+    return this.#groups.flat()
+  }
+
   /** The routes by address, longest prefix first where they begin alike, then by metric. */
   list(): RouteEntry[] {
-    return this.#groups.flat().sort((a, b) => {
+    return this.entries().sort((a, b) => {
       return compareNetworks(a, b) || a.length - b.length || a.metric - b.metric
     })
   }

@@ -113,7 +113,7 @@ export class VxlanFdb {
   rows(): FdbEntry[] {
     const rows: FdbEntry[] = []
     for (const entry of this.#entries) {
-      if (entry === undefined) continue
+      if (entry === undefined || this.getMac(entry.mac) === undefined) continue
       for (const remote of entry.remotes) rows.push(this.#row(entry, remote))
     }
     return rows
