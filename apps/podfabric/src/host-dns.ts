@@ -19,15 +19,20 @@ export async function hostDns(
   at: { readonly address: Ip; readonly port: number },
 ): Promise<HostDns> {
   const udp = createSocket(isV4(at.address) ? 'udp4' : 'udp6')
-  udp.bind(at.port, at.address)
-  await once(udp, 'listening')
+  try {
+    udp.bind(at.port, at.address)
+    await once(udp, 'listening')
+  } catch (error) {
+    udp.close()
+    throw error
+  }
   const { port } = udp.address()
   udp.on('message', (message, { address, port }) => {
     const answer = responder.answer(message, {
       transport: 'udp',
-      source: { address: parseIp(address), port },
+      source: { address: sourceOf(address), port },
     })
-    if (answer) udp.send(answer, port, address)
+    if (answer) udp.send(answer, port, address, () => undefined) // an asker that cannot be reached asks again
   })
   const open = new Set<Socket>()
   const tcp = createServer((socket) => {
@@ -60,7 +65,7 @@ const idle = 10_000
 
 function serveConnection(socket: Socket, responder: Responder): void {
   const frames = frameReader()
-  const source = { address: parseIp(socket.remoteAddress ?? '0.0.0.0'), port: socket.remotePort ?? 0 }
+  const source = { address: sourceOf(socket.remoteAddress ?? '0.0.0.0'), port: socket.remotePort ?? 0 }
   socket.setTimeout(idle, () => socket.end())
   socket.on('error', () => socket.destroy())
   socket.on('data', (chunk) => {
@@ -69,4 +74,9 @@ function serveConnection(socket: Socket, responder: Responder): void {
       .flatMap((message) => responder.answer(message, { transport: 'tcp', source }) ?? [])
     if (answers.length > 0) socket.write(frameMessages(answers))
   })
+}
+
+/** Node writes the zone behind a link-local address: `fe80::1%eth0`. */
+function sourceOf(address: string): Ip {
+  return parseIp(address.split('%', 1)[0] ?? address)
 }

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { join, resolve } from 'node:path'
+import { createRequire, findPackageJSON } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type NetworkList, type PluginFactory, parseNetworkList } from '@podfabric/cni'
 import { pluginHost } from '@podfabric/cni/skel'
@@ -9,7 +10,7 @@ import flannel from '@podfabric/plugin-flannel'
 import hostLocal from '@podfabric/plugin-host-local'
 import loopback from '@podfabric/plugin-loopback'
 import sample from '@podfabric/plugin-sample'
-import { Failure } from './failure.ts'
+import { explain, Failure } from './failure.ts'
 
 /** The plugins that come with Podfabric, by their types. */
 export const shippedPlugins: Readonly<Record<string, PluginFactory>> = {
@@ -23,6 +24,8 @@ export const shippedPlugins: Readonly<Record<string, PluginFactory>> = {
 /** A pod network: what pods join, and the plugins that its list may name. */
 export interface PodNetworkChoice {
   readonly network: NetworkList
+  /** Where the list came from: a file, or a plugin's example. For messages. */
+  readonly source?: string
   readonly plugins: Readonly<Record<string, PluginFactory>>
 }
 
@@ -40,11 +43,14 @@ export async function choosePlugins({ plugin, network, folder }: PluginOptions):
   const own =
     plugin === undefined || Object.hasOwn(shippedPlugins, plugin) ? {} : await loadPlugin(plugin, folder)
   const plugins = { ...shippedPlugins, ...own }
-  if (network !== undefined) return { plugins, network: await readNetwork(resolve(folder, network), plugins) }
+  if (network !== undefined) {
+    const file = resolve(folder, network)
+    return { plugins, network: await readNetwork(file, plugins), source: file }
+  }
   const type = Object.keys(own)[0] ?? plugin ?? 'flannel'
   const factory = plugins[type]
   if (!factory) throw new Failure('usage', `there is no plugin ${type}`)
-  return { plugins, network: exampleNetwork(factory) }
+  return { plugins, network: exampleNetwork(factory), source: `the example of plugin ${type}` }
 }
 
 /** A network list of one plugin: its example. */
@@ -68,7 +74,7 @@ async function readNetwork(file: string, plugins: PodNetworkChoice['plugins']): 
       cause,
     })
   })
-  const network = parseNetworkList(text, { what: file })
+  const network = parsed(text, file)
   for (const { type } of network.plugins) {
     if (Object.hasOwn(plugins, type)) continue
     throw new Failure(
@@ -77,6 +83,14 @@ async function readNetwork(file: string, plugins: PodNetworkChoice['plugins']): 
     )
   }
   return network
+}
+
+function parsed(text: string, file: string): NetworkList {
+  try {
+    return parseNetworkList(text, { what: file })
+  } catch (cause) {
+    throw new Failure('usage', explain(cause).join('\n'), { cause })
+  }
 }
 
 /** Found as a module of the folder would find it. Its default export is a plugin factory. */
@@ -100,8 +114,7 @@ async function loadPlugin(name: string, folder: string): Promise<Readonly<Record
 
 async function importFrom(name: string, folder: string): Promise<unknown> {
   try {
-    const require = createRequire(join(folder, 'package.json'))
-    const file = /^[./]/.test(name) ? join(folder, name) : require.resolve(name)
+    const file = /^[./]/.test(name) ? resolve(folder, name) : installed(name, folder)
     return await import(pathToFileURL(file).href)
   } catch (cause) {
     const known = Object.keys(shippedPlugins).join(', ')
@@ -110,4 +123,32 @@ async function importFrom(name: string, folder: string): Promise<unknown> {
       cause,
     })
   }
+}
+
+/** The file of a package as an `import` in the folder would find it. */
+function installed(name: string, folder: string): string {
+  const require = createRequire(join(folder, 'package.json'))
+  try {
+    return require.resolve(name)
+  } catch (error) {
+    // A package for `import` alone.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'))
+      throw error
+    const manifest = findPackageJSON(name, join(folder, 'package.json'))
+    const entry = manifest && importEntry(JSON.parse(readFileSync(manifest, 'utf8')).exports)
+    if (!manifest || !entry) throw error
+    return join(dirname(manifest), entry)
+  }
+}
+
+/** Conditions in the manifest's own order, as Node matches them. */
+function importEntry(exports: unknown): string | undefined {
+  if (typeof exports === 'string') return exports
+  if (typeof exports !== 'object' || exports === null) return undefined
+  const conditions = ['.', 'node', 'import', 'module-sync', 'node-addons', 'default']
+  for (const [condition, target] of Object.entries(exports)) {
+    const entry = conditions.includes(condition) ? importEntry(target) : undefined
+    if (entry !== undefined) return entry
+  }
+  return undefined
 }

@@ -3,6 +3,7 @@ import type { EchoOutcome } from '@podfabric/kernel'
 import type { Ip } from '@podfabric/netaddr'
 import type { Hop } from '@podfabric/trace'
 import { exitCodes, Failure } from '../failure.ts'
+import { wrongReceiver } from '../lab/echo-receiver.ts'
 import { type Lab, recording, runningPods } from '../lab/lab.ts'
 import { podLabel, podNamed, targetOf } from '../lab/pod-name.ts'
 import { type Format, type Output, structured, table } from '../output.ts'
@@ -17,7 +18,7 @@ export async function ping(
 ): Promise<number> {
   const sender = podNamed(lab, from)
   const target = await targetOf(lab, sender, to)
-  const probe = await echo(lab, sender, target.address)
+  const probe = await echo(lab, sender, target.address, target.pod)
   if (format === 'table') output.line(`${podLabel(sender)} → ${target.label}: ${probe.text}`)
   else
     output.line(
@@ -35,7 +36,7 @@ export async function pingAll(lab: Lab, format: Format, output: Output): Promise
     for (const to of pods) {
       const [address] = to.sandbox.addresses
       if (from === to || address === undefined) continue
-      results.push({ from: podLabel(from), to: podLabel(to), ...(await echo(lab, from, address)) })
+      results.push({ from: podLabel(from), to: podLabel(to), ...(await echo(lab, from, address, to)) })
     }
   }
   const reached = results.filter((result) => result.reached).length
@@ -55,13 +56,21 @@ interface Result extends Probe {
   readonly to: string
 }
 
-async function echo(lab: Lab, { namespace }: RunningPod, destination: Ip): Promise<Probe> {
+/** `meant` is the pod that was asked for by its name; a reply of another one does not count. */
+async function echo(
+  lab: Lab,
+  { namespace }: RunningPod,
+  destination: Ip,
+  meant: RunningPod | undefined,
+): Promise<Probe> {
   const started = lab.clock.now()
   const { result, hops } = await recording(lab, () => namespace.sockets.echo({ destination }).catch(refusal))
   const elapsed = Math.round((lab.clock.now() - started) * 1000) / 1000
-  if (result.kind === 'reply')
-    return { reached: true, text: `reply from ${result.from}, ttl ${result.ttl}, ${elapsed} ms` }
-  return { reached: false, text: describe(result, hops) }
+  if (result.kind !== 'reply') return { reached: false, text: describe(result, hops) }
+  const other = meant && wrongReceiver(lab, meant, hops)
+  if (other !== undefined)
+    return { reached: false, text: `${destination} is answered by ${other}: two have this address` }
+  return { reached: true, text: `reply from ${result.from}, ttl ${result.ttl}, ${elapsed} ms` }
 }
 
 type Refusal = { readonly kind: 'refused'; readonly reason: string }

@@ -4,7 +4,7 @@ import { simulate } from '@podfabric/kernel-sim'
 import { isDnsLabel } from '@podfabric/kube'
 import { addressAt, type Ip, ifAddressFrom, prefix } from '@podfabric/netaddr'
 import { memoryStore } from '@podfabric/store'
-import { Failure } from '../failure.ts'
+import { explain, Failure } from '../failure.ts'
 import type { PodNetworkChoice } from '../plugins.ts'
 import type { Lab } from './lab.ts'
 
@@ -100,6 +100,18 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
     onHop: (listener) => network.on('hop', listener),
     close: () => running.close(),
   }
-  for (let i = 0; i < nodes; i++) await addNode()
+  try {
+    for (let i = 0; i < nodes; i++) await addNode()
+  } catch (error) {
+    await lab.close().catch((left: unknown) => log.error('what had begun did not end', { error: left }))
+    throw refusedNetwork(error, choice)
+  }
   return lab
+}
+
+/** What a plugin says of its keys names the key; whoever wrote it wants to know the file too. */
+function refusedNetwork(error: unknown, { source }: PodNetworkChoice): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (source === undefined || code !== 'CNI_INVALID_NETWORK_CONFIG') return error
+  return new Failure('usage', `${source}: ${explain(error).join('\n')}`, { cause: error })
 }

@@ -31,6 +31,8 @@ export interface Target {
   readonly label: string
   readonly address: Ip
   readonly port?: number
+  /** Where a pod was named. */
+  readonly pod?: RunningPod
 }
 
 /**
@@ -69,7 +71,7 @@ async function addressOf(lab: Lab, from: RunningPod, host: string): Promise<Targ
   const running = podNamed(lab, host)
   const [address] = running.sandbox.addresses
   if (address === undefined) throw new Failure('failed', `pod ${host} has no address`)
-  return { label: podLabel(running), address }
+  return { label: podLabel(running), address, pod: running }
 }
 
 async function serviceTarget(lab: Lab, from: RunningPod, text: string): Promise<Target> {

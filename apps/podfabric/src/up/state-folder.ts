@@ -1,6 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Failure } from '../failure.ts'
 
 /** Where a cluster that is up keeps its sockets and its log: for one user alone. */
@@ -44,11 +44,24 @@ function socketIn(folder: string, name: string): string {
   )
 }
 
+/** Its parents too. (Where a file system takes no folders, as /proc, Node's own `recursive` never returns.) */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    makeFolder(dirname(path))
+    mkdirSync(path, { mode: 0o700 })
+  }
+}
+
 function claim(path: string, uid: number): void {
   const refuse = (why: string, cause?: unknown) =>
     new Failure('usage', `${path}: ${why}; set PODFABRIC_STATE to a folder of your own`, { cause })
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
+    makeFolder(path)
   } catch (cause) {
     throw refuse(cause instanceof Error ? cause.message : String(cause), cause)
   }
