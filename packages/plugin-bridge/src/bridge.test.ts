@@ -1,13 +1,13 @@
 import { type AddResult, linkName, parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, recordingPlugin } from '@podfabric/cni/testing'
+import { type TestNode, testIpam, testKernels, within } from '@podfabric/conformance/testing'
 import { failNth, type Kernel, type Namespace, systemClock, withMiddleware } from '@podfabric/kernel'
 import { addressOf, type Ip, ifAddress, ip, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import bridge from './index.ts'
-import { testIpam } from './ipam.fixture.ts'
-import { inNamespace, kernels, killedAt, snapshot, type TestNode } from './node.fixture.ts'
+import { killedAt, snapshot } from './node.fixture.ts'
 
 const subnet = '10.88.0.0/24'
 const settings = {
@@ -30,7 +30,7 @@ function network(more: object = settings) {
   )
 }
 
-describe.each(kernels)('bridge on $name', ({ skip, make }) => {
+describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
   let node: TestNode
   let store: Store
 
@@ -64,13 +64,13 @@ describe.each(kernels)('bridge on $name', ({ skip, make }) => {
     const netns = await node.kernel.netns.create(name)
     const { path } = netns
     await netns[Symbol.asyncDispose]()
-    await inNamespace(node.kernel, path, ({ links }) => links.set('lo', { up: true }))
+    await within(node.kernel, path, ({ links }) => links.set('lo', { up: true }))
     return { containerId: name, ifName: 'eth0', netns: path }
   }
 
-  const onHost = <T>(work: (host: Namespace) => Promise<T>) => inNamespace(node.kernel, '', work)
+  const onHost = <T>(work: (host: Namespace) => Promise<T>) => within(node.kernel, '', work)
   const inPod = <T>({ netns }: { netns: string }, work: (at: Namespace) => Promise<T>) =>
-    inNamespace(node.kernel, netns, work)
+    within(node.kernel, netns, work)
   const ping = (from: { netns: string }, destination: Ip) =>
     inPod(from, async ({ sockets }) => (await sockets.echo({ destination, timeout: 2000 })).kind)
   const addressOfPod = (result: AddResult, index = 0): Ip => {

@@ -1,6 +1,6 @@
+import { testIpam } from '@podfabric/conformance/testing'
 import { testPlugin } from '@podfabric/conformance/vitest'
 import bridge from './index.ts'
-import { testIpam } from './ipam.fixture.ts'
 
 const config = (subnet: string) => ({
   cniVersion: '1.1.0',

@@ -1,43 +1,4 @@
-import { type Kernel, type Middleware, type Namespace, withMiddleware } from '@podfabric/kernel'
-import { linuxAvailable } from '@podfabric/kernel-linux'
-import { linuxLab } from '@podfabric/kernel-linux/testing'
-import { simulate } from '@podfabric/kernel-sim'
-
-/** A node alone, with `lo` up and nothing else. */
-export interface TestNode {
-  readonly kernel: Kernel
-  close(): Promise<void>
-}
-
-async function simulatedNode(): Promise<TestNode> {
-  return { kernel: simulate().node('node-1'), close: async () => undefined }
-}
-
-/** A namespace of this machine; nothing outside of it is touched. */
-async function linuxNode(): Promise<TestNode> {
-  const lab = await linuxLab()
-  const [kernel] = await lab.nodes(1)
-  if (kernel === undefined) throw new Error('the lab gave no node')
-  // The card is still settling when it comes, and a node is compared before and after.
-  await inNamespace(kernel, '', ({ links }) => links.delete('eth0'))
-  return { kernel, close: () => lab.close() }
-}
-
-const available = linuxAvailable()
-
-/** The kernels to test on, and why not, where one cannot be had here. */
-export const kernels: readonly {
-  readonly name: string
-  readonly skip: boolean
-  make(): Promise<TestNode>
-}[] = [
-  { name: 'the simulated kernel', skip: false, make: simulatedNode },
-  {
-    name: available.available ? 'Linux' : `Linux (skipped: ${available.reason})`,
-    skip: !available.available,
-    make: linuxNode,
-  },
-]
+import { type Kernel, type Middleware, withMiddleware } from '@podfabric/kernel'
 
 /** Everything in a namespace that a network could leave behind, as text. */
 export async function snapshot(kernel: Kernel): Promise<readonly string[]> {
@@ -73,19 +34,4 @@ export function killedAt(kernel: Kernel, n: number, killed: () => void): Kernel 
     return new Promise(() => {})
   }
   return withMiddleware(kernel, kill)
-}
-
-export async function inNamespace<T>(
-  kernel: Kernel,
-  path: string,
-  work: (namespace: Namespace) => Promise<T>,
-): Promise<T> {
-  const netns = path === '' ? kernel.netns.host : await kernel.netns.open(path)
-  const namespace = kernel.in(netns)
-  try {
-    return await work(namespace)
-  } finally {
-    await namespace[Symbol.asyncDispose]()
-    await netns[Symbol.asyncDispose]()
-  }
 }

@@ -1,17 +1,17 @@
 import { parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, pluginContract } from '@podfabric/cni/testing'
+import { sandbox, type TestNode, testKernels, within } from '@podfabric/conformance/testing'
 import { systemClock } from '@podfabric/kernel'
 import { ip } from '@podfabric/netaddr'
 import { memoryStore } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import loopback from './index.ts'
-import { kernels, pod, type TestNode, within } from './node.fixture.ts'
 
 const list = (cniVersion = '1.0.0') =>
   parseNetworkList(JSON.stringify({ cniVersion, name: 'lo', plugins: [{ type: 'loopback' }] }))
 
-describe.each(kernels)('loopback on $name', ({ skip, make }) => {
+describe.each(testKernels)('loopback on $name', ({ skip, make }) => {
   let node: TestNode
   beforeEach(async () => {
     if (!skip) node = await make()
@@ -39,8 +39,8 @@ describe.each(kernels)('loopback on $name', ({ skip, make }) => {
   }
 
   it.skipIf(skip)('makes localhost answer, in the container alone', async () => {
-    const netns = await pod(node.kernel, 'one')
-    const other = await pod(node.kernel, 'two')
+    const netns = await sandbox(node.kernel, 'one')
+    const other = await sandbox(node.kernel, 'two')
     const attachment = { containerId: 'one', ifName: 'lo', netns }
     const result = await runtime().add(list(), attachment)
     expect(result).toEqual({
@@ -61,7 +61,7 @@ describe.each(kernels)('loopback on $name', ({ skip, make }) => {
   })
 
   it.skipIf(skip)('fails CHECK where lo is down, and DELs with and without a namespace', async () => {
-    const netns = await pod(node.kernel, 'one')
+    const netns = await sandbox(node.kernel, 'one')
     const attachment = { containerId: 'one', ifName: 'lo', netns }
     const own = runtime()
     await own.add(list('0.4.0'), attachment)

@@ -1,5 +1,5 @@
+import { testIpam } from '@podfabric/conformance/testing'
 import { testPlugin } from '@podfabric/conformance/vitest'
-import { testIpam } from './ipam.fixture.ts'
 import sample from './sample.ts'
 
 const config = (subnet: string) => ({

@@ -1,13 +1,12 @@
 import { parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, pluginContract } from '@podfabric/cni/testing'
+import { sandbox, type TestNode, testIpam, testKernels, within } from '@podfabric/conformance/testing'
 import { failNth, type Kernel, systemClock, withMiddleware } from '@podfabric/kernel'
 import { ip, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import sample from './index.ts'
-import { testIpam } from './ipam.fixture.ts'
-import { kernels, pod, type TestNode, within } from './node.fixture.ts'
 
 const network = parseNetworkList(
   JSON.stringify({
@@ -17,7 +16,7 @@ const network = parseNetworkList(
   }),
 )
 
-describe.each(kernels)('sample on $name', ({ skip, make }) => {
+describe.each(testKernels)('sample on $name', ({ skip, make }) => {
   let node: TestNode
   let store: Store
   beforeEach(async () => {
@@ -49,8 +48,8 @@ describe.each(kernels)('sample on $name', ({ skip, make }) => {
   it.skipIf(skip)('routes between containers, and leaves nothing when they go', async () => {
     const before = await left()
     const own = runtime()
-    const one = { containerId: 'one', ifName: 'eth0', netns: await pod(node.kernel, 'one') }
-    const two = { containerId: 'two', ifName: 'eth0', netns: await pod(node.kernel, 'two') }
+    const one = { containerId: 'one', ifName: 'eth0', netns: await sandbox(node.kernel, 'one') }
+    const two = { containerId: 'two', ifName: 'eth0', netns: await sandbox(node.kernel, 'two') }
     const result = await own.add(network, one)
     expect(result).toMatchObject({
       interfaces: [{ mtu: 1400 }, { name: 'eth0', sandbox: one.netns }],
@@ -69,7 +68,7 @@ describe.each(kernels)('sample on $name', ({ skip, make }) => {
   })
 
   it.skipIf(skip)('leaves nothing when any of its operations fails', async () => {
-    const one = { containerId: 'one', ifName: 'eth0', netns: await pod(node.kernel, 'one') }
+    const one = { containerId: 'one', ifName: 'eth0', netns: await sandbox(node.kernel, 'one') }
     const before = await left()
     let failed = 0
     for (;;) {

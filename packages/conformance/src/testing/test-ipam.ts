@@ -3,23 +3,26 @@ import {
   CniError,
   cniVersions,
   type Plugin,
+  type PluginConfig,
   type PluginContext,
-  parseConfig,
-  prefixSchema,
 } from '@podfabric/cni'
 import { type Allocator, allocator, type Owner } from '@podfabric/ipam'
-import * as v from 'valibot'
+import { isPrefix, type Prefix, parsePrefix } from '@podfabric/netaddr'
 
-const schema = v.object({ ipam: v.object({ subnets: v.array(prefixSchema) }) })
+/** One address of each of these. */
+interface IpamConfig {
+  readonly subnets: readonly Prefix[]
+}
 
-type IpamConfig = v.InferOutput<typeof schema>
-
-/** Addresses for the tests: one of each of `ipam.subnets`. */
+/**
+ * An IPAM plugin, `test-ipam`, for the tests of plugins that delegate: gives one address of each of `ipam.subnets`. Not for
+ * networks.
+ */
 export function testIpam({ store, clock }: PluginContext): Plugin<IpamConfig> {
   let opened: Promise<Allocator> | undefined
   const addresses = ({ config }: { readonly config: IpamConfig }): Promise<Allocator> => {
     opened ??= allocator(store, {
-      pools: config.ipam.subnets.map((subnet, index) => ({ name: `pool-${index}`, ranges: [{ subnet }] })),
+      pools: config.subnets.map((subnet, index) => ({ name: `pool-${index}`, ranges: [{ subnet }] })),
       clock,
     })
     return opened
@@ -33,7 +36,7 @@ export function testIpam({ store, clock }: PluginContext): Plugin<IpamConfig> {
       type: 'test',
       ipam: { type: 'test-ipam', subnets: ['10.0.0.0/24'] },
     },
-    parse: (config) => parseConfig(schema, config),
+    parse,
     async add(request) {
       const given = await (await addresses(request)).allocate(ownerOf(request))
       const ips = given.addresses.map(({ address, gateway }) => ({ address, ...(gateway && { gateway }) }))
@@ -57,6 +60,20 @@ export function testIpam({ store, clock }: PluginContext): Plugin<IpamConfig> {
       }
     },
   }
+}
+
+function parse({ ipam }: PluginConfig): IpamConfig {
+  const subnets: unknown = ipam?.subnets
+  if (
+    Array.isArray(subnets) &&
+    subnets.every((each): each is string => typeof each === 'string' && isPrefix(each))
+  ) {
+    return { subnets: subnets.map(parsePrefix) }
+  }
+  throw new CniError(
+    'CNI_INVALID_NETWORK_CONFIG',
+    'ipam.subnets: expected a list of prefixes such as 10.0.0.0/24',
+  )
 }
 
 function ownerOf({ source, containerId, ifName }: AttachmentRequest): Owner {
