@@ -63,7 +63,7 @@ function page(reports: readonly Report[]): string {
   return `# Conformance
 
 Every case of the suite, and what the shipped plugins make of it on simulated kernels: ✓ holds, ✗ does not, – does not apply to it. This page
-is made by a test; \`npm test -- -u apps/docs/test/conformance-page\` makes it anew.
+is made by a test; \`npm test -- apps/docs/test/conformance-page -u\` makes it anew.
 
 ${tables.join('\n\n')}
 
