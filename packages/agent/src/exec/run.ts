@@ -7,22 +7,24 @@ import { socketPathFrom } from './socket-path.ts'
 /**
  * The whole of a plugin executable: hands its call to the node's agent, which has the kernel, the store and the plugin, and
  * prints what comes back. VERSION needs no agent, and neither does saying what it is when it is called by hand. Sets the
- * process' exit code.
+ * process' exit code. From the call on, whatever else is written to stdout goes to stderr: no plugin can spoil its answer.
  */
 export async function run(factory: PluginFactory): Promise<void> {
-  const host = pluginHost(factory, noContext)
   const { env, stdin, stdout, stderr } = process
+  const answer = { write: stdout.write.bind(stdout) }
+  stdout.write = stderr.write.bind(stderr)
+  const host = pluginHost(factory, noContext)
   const command = env.CNI_COMMAND ?? ''
   process.exitCode =
     command === '' || command === 'VERSION'
-      ? await skel(host, { env, stdin, stdout, stderr })
-      : await handOver(host)
+      ? await skel(host, { env, stdin, stdout: answer, stderr })
+      : await handOver(host, answer)
 }
 
-async function handOver(host: PluginHost): Promise<number> {
+async function handOver(host: PluginHost, answer: Pick<NodeJS.WriteStream, 'write'>): Promise<number> {
   const { stdout, stderr, exitCode } = await outcomeOf(host)
   if (stderr !== '') process.stderr.write(stderr)
-  if (stdout !== '') process.stdout.write(stdout)
+  if (stdout !== '') answer.write(stdout)
   return exitCode
 }
 
