@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 import { run } from '@podfabric/agent/exec'
-import factory from './index.ts'
+import { cniVersions } from '@podfabric/cni'
 
-await run(factory)
+await run({ type: 'bridge', versions: cniVersions })

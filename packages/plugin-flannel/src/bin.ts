@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 import { run } from '@podfabric/agent/exec'
-import flannel from './index.ts'
+import { cniVersions } from '@podfabric/cni'
 
-await run(flannel)
+await run({ type: 'flannel', versions: cniVersions })

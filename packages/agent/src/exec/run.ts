@@ -1,34 +1,38 @@
-import { type ExecOutcome, type PluginFactory, parseCall } from '@podfabric/cni'
-import { decodeStdin, type PluginHost, pluginHost, readAll, skel } from '@podfabric/cni/skel'
+import { type CniVersion, type ExecOutcome, parseCall } from '@podfabric/cni'
+import { decodeStdin, readAll, skel } from '@podfabric/cni/skel'
 import { failedOutcome, handedOverFrom } from '../protocol.ts'
 import { callAgent } from './call-agent.ts'
 import { socketPathFrom } from './socket-path.ts'
 
+/** What an executable has to know of its plugin; the plugin itself is the agent's. */
+export interface ExecutablePlugin {
+  /** The plugin's `type`, and the file's name. */
+  readonly type: string
+  readonly versions: readonly CniVersion[]
+}
+
 /**
  * The whole of a plugin executable: hands its call to the node's agent, which has the kernel, the store and the plugin, and
- * prints what comes back. VERSION needs no agent, and neither does saying what it is when it is called by hand. Sets the
- * process' exit code. From the call on, whatever else is written to stdout goes to stderr: no plugin can spoil its answer.
+ * prints what comes back. No code of the plugin runs here, so nothing of it can spoil the answer. VERSION needs no agent, and
+ * neither does saying what it is when it is called by hand. Sets the process' exit code.
  */
-export async function run(factory: PluginFactory): Promise<void> {
+export async function run(plugin: ExecutablePlugin): Promise<void> {
   const { env, stdin, stdout, stderr } = process
-  const answer = { write: stdout.write.bind(stdout) }
-  stdout.write = stderr.write.bind(stderr)
-  const host = pluginHost(factory, noContext)
   const command = env.CNI_COMMAND ?? ''
   process.exitCode =
     command === '' || command === 'VERSION'
-      ? await skel(host, { env, stdin, stdout: answer, stderr })
-      : await handOver(host, answer)
+      ? await skel({ ...plugin, plugin: isWithTheAgent }, { env, stdin, stdout, stderr })
+      : await handOver(plugin)
 }
 
-async function handOver(host: PluginHost, answer: Pick<NodeJS.WriteStream, 'write'>): Promise<number> {
-  const { stdout, stderr, exitCode } = await outcomeOf(host)
+async function handOver(plugin: ExecutablePlugin): Promise<number> {
+  const { stdout, stderr, exitCode } = await outcomeOf(plugin)
   if (stderr !== '') process.stderr.write(stderr)
-  if (stdout !== '') answer.write(stdout)
+  if (stdout !== '') process.stdout.write(stdout)
   return exitCode
 }
 
-async function outcomeOf({ type }: PluginHost): Promise<ExecOutcome> {
+async function outcomeOf({ type }: ExecutablePlugin): Promise<ExecOutcome> {
   let stdin = ''
   try {
     stdin = decodeStdin(await readAll(process.stdin))
@@ -40,6 +44,6 @@ async function outcomeOf({ type }: PluginHost): Promise<ExecOutcome> {
   }
 }
 
-function noContext(): never {
-  throw new TypeError('a plugin executable works through the agent')
+function isWithTheAgent(): never {
+  throw new TypeError('a plugin executable has no plugin: its call goes to the agent')
 }

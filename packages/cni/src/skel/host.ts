@@ -7,8 +7,6 @@ import type { CniVersion } from '../version.ts'
 export interface PluginHost {
   readonly type: string
   readonly versions: readonly CniVersion[]
-  /** A configuration that works as it stands. */
-  readonly example: PluginConfig
   /** The plugin of one network: a host that stays gives the same one each time. Errors reach the caller as CNI errors. */
   plugin(network: string): Plugin | Promise<Plugin>
 }
@@ -17,7 +15,10 @@ export interface PluginHost {
 export type ContextOf = (network: string) => PluginContext | Promise<PluginContext>
 
 /** A host for a factory; the context is asked for once for each network, when it is first called. */
-export function pluginHost(factory: PluginFactory, context: ContextOf): PluginHost {
+export function pluginHost(
+  factory: PluginFactory,
+  context: ContextOf,
+): PluginHost & { readonly example: PluginConfig } {
   const { type, versions, example } = factory(inertContext)
   const plugins = new Map<string, Promise<Plugin>>()
   return {

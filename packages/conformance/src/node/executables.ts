@@ -48,9 +48,10 @@ export function agentExecutables(
     const served = agent({ ...node, node: { name: node.name }, plugins })
     return {
       async run(type, call, stdin, { signal } = {}) {
-        const file = await found(type, path)
+        // At once: looking for the file is work outside of the world already.
         const held = hold()
         try {
+          const file = await found(type, path)
           return await onSocket(served, ({ path: socket }) =>
             spawned([file], { ...env, ...call, [socketVariable]: socket }, stdin, signal),
           )
