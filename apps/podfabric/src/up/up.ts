@@ -24,7 +24,7 @@ export async function up(invocation: Invocation, context: UpContext): Promise<nu
 
 async function upHere(
   { options }: Invocation,
-  { state, version, output: own }: UpContext,
+  { words, state, version, output: own }: UpContext,
   starter: Starter | undefined,
 ): Promise<number> {
   const output = starter?.output ?? own
@@ -33,6 +33,7 @@ async function upHere(
     if (starter) own.note(`${new Date().toISOString()} ${line}`)
   }
   const interrupted = interruption(starter)
+  record(`podfabric ${version}, process ${process.pid}: ${words.join(' ')}`)
   let running: RunningCluster
   try {
     running = await runCluster({
