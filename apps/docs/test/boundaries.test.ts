@@ -11,6 +11,10 @@ describe('the workspace', () => {
   it('is what the table in architecture.md says', () => {
     expect(boundaryViolations(table, readWorkspace())).toEqual([])
   })
+
+  it('depends on nothing that nothing imports', () => {
+    expect(unusedDependencies(readWorkspace())).toEqual([])
+  })
 })
 
 describe('a workspace that breaks one rule is told so', () => {
