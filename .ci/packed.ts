@@ -1,5 +1,6 @@
 // Packs every package that is published and looks at the tarballs as a user's tools do: publint and attw on each, then a
-// project outside the workspace that installs them all, where the READMEs' code is type-checked and run.
+// project outside the workspace that installs them all, where the READMEs' code is type-checked and run, and a cluster runs on a
+// plugin that is made outside too.
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -7,6 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { codeBlocks } from '../apps/docs/src/code-blocks.ts'
 import { readWorkspace, type WorkspacePackage, workspaceRoot } from '../apps/docs/src/workspace.ts'
+import { outsidePlugin, packOutsidePlugin, useOutsidePlugin } from './outside-plugin.ts'
 
 const run = promisify(execFile)
 const bin = (name: string) => join(workspaceRoot, 'node_modules/.bin', name)
@@ -74,6 +76,7 @@ try {
   const root = JSON.parse(
     await readFile(join(workspaceRoot, 'node_modules/@types/node/package.json'), 'utf8'),
   )
+  const plugin = await packOutsidePlugin(join(work, 'plugin'))
   const files = published.map(({ manifest }) => [
     manifest.name,
     `file:../tarballs/${tarballName(manifest.name, manifest.version)}`,
@@ -83,7 +86,7 @@ try {
     JSON.stringify({
       private: true,
       type: 'module',
-      dependencies: Object.fromEntries(files),
+      dependencies: { ...Object.fromEntries(files), [outsidePlugin]: `file:${plugin}` },
       devDependencies: { '@types/node': root.version },
     }),
   )
@@ -138,9 +141,14 @@ try {
     )
   }
 
+  await useOutsidePlugin(outside, join(work, 'state')).catch((error: unknown) => {
+    const { message, stderr = '' } = error as Error & { stderr?: string }
+    problems.push(`up --plugin ${outsidePlugin}, outside the workspace\n${message}\n${stderr}`)
+  })
+
   for (const problem of problems) console.error(problem.trimEnd())
   console.log(
-    `${published.length} packages packed, ${modules.length} entries and ${blocks.length} README blocks used outside the workspace: ${problems.length} problems`,
+    `${published.length} packages packed, ${modules.length} entries and ${blocks.length} README blocks used outside the workspace, a cluster on a plugin of its own: ${problems.length} problems`,
   )
   if (problems.length > 0) process.exitCode = 1
 } finally {
