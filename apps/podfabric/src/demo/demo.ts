@@ -1,9 +1,10 @@
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { relative } from 'node:path'
 import { finished } from 'node:stream/promises'
 import type { KubeObject } from '@podfabric/kube'
 import { captureFile, type Hop } from '@podfabric/trace'
-import { exitCodes } from '../failure.ts'
+import { exitCodes, Failure } from '../failure.ts'
 import { createLab } from '../lab/create-lab.ts'
 import type { Lab } from '../lab/lab.ts'
 import { lineLog } from '../log.ts'
@@ -125,6 +126,9 @@ async function withCapture(
   work: (onHop: (hop: Hop) => void) => Promise<readonly Finding[]>,
 ): Promise<{ readonly findings: readonly Finding[]; readonly frames: number }> {
   const stream = createWriteStream(file)
+  await once(stream, 'open').catch((cause: Error) => {
+    throw new Failure('usage', `${file}: cannot be written: ${cause.message}`, { cause })
+  })
   const capture = captureFile((block) => void stream.write(block), { application: 'podfabric demo' })
   let frames = 0
   try {
