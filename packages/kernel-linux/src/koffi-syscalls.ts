@@ -140,7 +140,12 @@ function int32(value: number): Uint8Array {
 /** koffi closes a poll handle when it is collected: everything that is watched is held here. */
 const watching = new Set<object>()
 
+/**
+ * `callback` is called by way of `setImmediate`: what koffi calls from the event loop runs outside of Node's own callbacks, and from
+ * Node 26 on promises that it settles would wait for the next event of another kind.
+ */
 function watch(koffi: Koffi, fd: number, callback: () => void): Watch {
+  const onReady = () => void setImmediate(callback)
   let handle: ReturnType<Koffi['node']['poll']> | undefined
   return {
     want({ readable, writable }) {
@@ -149,10 +154,10 @@ function watch(koffi: Koffi, fd: number, callback: () => void): Watch {
         return
       }
       if (handle === undefined) {
-        handle = koffi.node.poll(fd, { readable, writable }, callback)
+        handle = koffi.node.poll(fd, { readable, writable }, onReady)
         watching.add(handle)
       } else {
-        handle.start({ readable, writable }, callback)
+        handle.start({ readable, writable }, onReady)
       }
     },
     stop() {
