@@ -1,4 +1,5 @@
 import { ownership } from '@podfabric/kernel'
+import { familyOf, prefixFamily } from '@podfabric/netaddr'
 import type { Backend, BackendContext } from './backend.ts'
 
 export interface HostGwConfig {
@@ -6,19 +7,24 @@ export interface HostGwConfig {
 }
 
 /** No tunnel: each peer is a route by its public address. The nodes must share a link; routers in between know no pods. */
-export function hostGwBackend({ underlay }: BackendContext): Backend {
+export function hostGwBackend({ underlay, network }: BackendContext): Backend {
   return {
     podMtu: underlay.mtu,
     peerData: { backend: 'host-gw' },
-    links: { routes: [underlay.link] },
+    owned: { network },
+    underlay,
     ensure: async () => undefined,
     tables: async (peers) => ({
-      routes: peers.map(({ subnet, publicIp }) => ({
-        destination: subnet,
-        gateway: publicIp,
-        link: underlay.link,
-        protocol: ownership.routeProtocol,
-      })),
+      routes: peers
+        .filter(
+          ({ data, publicIp }) => data.backend === 'host-gw' && familyOf(publicIp) === prefixFamily(network),
+        )
+        .map(({ subnet, publicIp }) => ({
+          destination: subnet,
+          gateway: publicIp,
+          link: underlay.link,
+          protocol: ownership.routeProtocol,
+        })),
       neighbors: [],
       fdb: [],
     }),

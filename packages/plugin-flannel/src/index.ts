@@ -1,4 +1,10 @@
-import { CniError, type Plugin, type PluginContext, type PluginFactory } from '@podfabric/cni'
+import {
+  CniError,
+  type Controller,
+  type Plugin,
+  type PluginContext,
+  type PluginFactory,
+} from '@podfabric/cni'
 import { bridgeConfig, bridgeVersions, savedConfig } from './bridge-config.ts'
 import { type FlannelConfig, parseFlannelConfig } from './config.ts'
 import { flannelController } from './controller.ts'
@@ -13,6 +19,7 @@ export type { FlannelConfig } from './config.ts'
  */
 const flannel: PluginFactory<FlannelConfig> = (context) => {
   const bridge = () => context.delegate('bridge')
+  let controller: Controller | undefined
   return {
     type: 'flannel',
     versions: bridgeVersions,
@@ -26,17 +33,24 @@ const flannel: PluginFactory<FlannelConfig> = (context) => {
     parse: parseFlannelConfig,
     async add(request) {
       const source = bridgeConfig(request.source, request.config, await nodeRecord(context))
-      // First the record, then the attachment: whatever exists can be undone.
       const records = delegateRecords(context.store, context.node.name)
+      const name = delegateName(request)
       const { prevResult, ...kept } = source
-      await records.put(delegateName(request), kept)
+      if (await records.get(name)) {
+        // An attachment that is there is refused and stays; what an earlier ADD left is replaced by the bridge plugin.
+        const result = await bridge().add({ ...request, source })
+        await records.put(name, kept)
+        return result
+      }
+      // First the record, then the attachment: whatever exists can be undone.
+      await records.put(name, kept)
       try {
         return await bridge().add({ ...request, source })
       } catch (error) {
         // SPEC 1.1.0, section 4: a delegate whose ADD failed is called with DEL. If that fails, the record stays for the next.
         await bridge()
           .del({ ...request, source })
-          .then(() => records.delete(delegateName(request)))
+          .then(() => records.delete(name))
           .catch((failure) => context.log.warn('a failed ADD was not undone wholly', { error: failure }))
         throw error
       }
@@ -69,8 +83,17 @@ const flannel: PluginFactory<FlannelConfig> = (context) => {
     async status(request) {
       const record = await nodeRecord(context)
       await bridge().status({ ...request, source: bridgeConfig(request.source, request.config, record) })
+      // Where the controller runs in this process, it knows more: pods are served, but perhaps not all peers are reached.
+      const { ready, message } = controller?.status() ?? { ready: true, message: '' }
+      if (ready) return
+      throw new CniError('CNI_LIMITED_CONNECTIVITY', `node ${context.node.name} is not in order`, {
+        details: message,
+      })
     },
-    controller: (config) => flannelController(config, context),
+    controller(config) {
+      controller = flannelController(config, context)
+      return controller
+    },
   } satisfies Plugin<FlannelConfig>
 }
 
