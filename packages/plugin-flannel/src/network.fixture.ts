@@ -238,7 +238,7 @@ export async function must(namespace: Namespace, operations: readonly Operation[
 
 /** Waits until it is so, asking again at each change in the namespace; fails after 5 seconds of the lab's clock. */
 export async function until(
-  { clock }: TestLab,
+  { clock }: Pick<TestLab, 'clock'>,
   { host }: TestNode,
   what: string,
   isSo: () => Promise<boolean>,
