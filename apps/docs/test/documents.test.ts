@@ -4,7 +4,7 @@ import { parseOptions } from '../../../packages/conformance/src/bin/options.ts'
 import { readCommandLine } from '../../podfabric/src/program.ts'
 import { codeBlocks } from '../src/code-blocks.ts'
 import { brokenLinks, commandLines, type Document, headings, readDocuments } from '../src/documents.ts'
-import { workspaceRoot } from '../src/workspace.ts'
+import { readWorkspace, workspaceRoot } from '../src/workspace.ts'
 
 const documents = readDocuments(workspaceRoot)
 const named = (path: string) => documents.find((document) => document.path === path) as Document
@@ -46,6 +46,30 @@ describe('the documents', () => {
     const terms = [...rows].slice(2).map((match) => (match[1] ?? '').toLowerCase())
     expect(terms.length).toBeGreaterThan(50)
     expect(terms).toEqual([...new Set(terms)].sort())
+  })
+})
+
+describe('every package has a README in its form', () => {
+  const library = ['## Use', '## Contract', '## Errors', '## Not supported']
+  const plugin = [
+    '## Name',
+    '## Description',
+    '## Configuration',
+    '## Result',
+    '## Errors',
+    '## Not supported',
+    '## Example',
+  ]
+  const packages = readWorkspace().filter(({ name }) => !name.startsWith('apps/'))
+
+  it.each(packages)('$name', ({ name, manifest }) => {
+    const { text } = named(`packages/${name}/README.md`)
+    const form = name.startsWith('plugin-') ? plugin : library
+    expect(headings(text)[0]).toBe(`# ${manifest.name}`)
+    expect(headings(text).filter((heading) => form.includes(heading))).toEqual(form)
+    // A plugin may show a configuration instead.
+    const shown = [...codeBlocks(text, 'ts'), ...(name.startsWith('plugin-') ? codeBlocks(text, 'json') : [])]
+    expect(shown.length).toBeGreaterThan(0)
   })
 })
 
