@@ -92,10 +92,14 @@ export function arpInput(device: Device, packet: Packet): void {
   if (ipv4.isMartianTarget(targetIp)) return drop(netns, device, packet, 'SOURCE_INVALID', 'ethernet')
   if (operation === ARP_REQUEST && senderIp === 0) {
     // Duplicate address detection, RFC 5227: nothing is learned from a probe.
-    if (!ipv4.isLocal(targetIp)) return drop(netns, device, packet, 'NOT_FOR_THIS_HOST', 'ethernet')
+    if (!ipv4.isLocal(targetIp) || isIgnored(device, targetIp, senderIp))
+      return drop(netns, device, packet, 'NOT_FOR_THIS_HOST', 'ethernet')
     return answer(device, packet, senderHigh, senderLow, targetIp, senderIp, 'own address')
   }
   if (operation === ARP_REQUEST) {
+    if (ipv4.isLocal(targetIp) && isIgnored(device, targetIp, senderIp)) {
+      return drop(netns, device, packet, 'NOT_FOR_THIS_HOST', 'ethernet')
+    }
     const why = answersFor(device, targetIp, senderIp)
     if (why !== undefined) {
       device.neighbors4.update(device.neighbors4.ensure4(senderIp), senderHigh, senderLow, 'stale')
@@ -121,6 +125,31 @@ function answersFor(device: Device, target: number, sender: number): string | un
   if (route.device === device) return undefined
   if (sysctls.either4(device, 'proxy_arp')) return 'proxy_arp'
   return device.neighbors4.proxies.has(ipv4FromNumber(target)) ? 'proxy entry' : undefined
+}
+
+/** arp_ignore: whether an own address is not told on this link. 0: every one is. */
+function isIgnored(device: Device, target: number, sender: number): boolean {
+  const { sysctls } = device.netns
+  const onLink = (near: boolean): boolean =>
+    device.addresses4.some(
+      ({ number, mask }) => number === target && (!near || ((number ^ sender) & mask) === 0),
+    )
+  switch (sysctls.larger4(device, 'arp_ignore')) {
+    case 1:
+      return !onLink(false)
+    case 2:
+      return !onLink(true)
+    case 3:
+      return !device.netns
+        .links()
+        .some(({ addresses4 }) =>
+          addresses4.some(({ number, scope }) => number === target && scope !== 'host'),
+        )
+    case 8:
+      return true
+    default:
+      return false
+  }
 }
 
 function answer(

@@ -3,7 +3,7 @@ import { ipToBytes } from '@podfabric/netaddr'
 import { internetChecksum, ipProtocols, setU16At, u16At } from '@podfabric/wire'
 import type { Device } from './device.ts'
 import { drop, hop } from './hops.ts'
-import { addressAt, isBindable, sendAlong, wayTo } from './ip-send.ts'
+import { addressAt, checkTtl, isBindable, sendAlong, wayTo } from './ip-send.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import type { Packet } from './packet.ts'
 import { transportChecksum } from './transport-checksum.ts'
@@ -57,6 +57,7 @@ export class Echoes {
     const { destination, ttl = 64, dontFragment = false, sequence = 1 } = request
     const operation = `ping ${destination}`
     const payload = request.payload ?? defaultPayload()
+    checkTtl(ttl, family, operation)
     if (request.source !== undefined && !isBindable(netns, request.source)) {
       throw new KernelError(
         'EADDRNOTAVAIL',

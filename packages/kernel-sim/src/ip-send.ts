@@ -7,7 +7,11 @@ import {
   ipToBytes,
   ipv4ToNumber,
   ipv6ToWords,
+  isLimitedBroadcast,
+  isUnspecified,
   isV4,
+  LOOPBACK_IPV4,
+  LOOPBACK_IPV6,
 } from '@podfabric/netaddr'
 import { ipv4Send, leads, pushIpv4 } from './ipv4-output.ts'
 import { ipv6Send, pushIpv6 } from './ipv6-output.ts'
@@ -31,7 +35,8 @@ const unspecified = { 4: new Uint8Array(4), 6: new Uint8Array(16) }
 
 /**
  * The way from this namespace to a destination, from `source` where it is given. Throws the errno of a route that
- * is missing or drops, and EACCES for a broadcast address.
+ * is missing or drops, EACCES for a broadcast address, and EINVAL where a source of 127.0.0.0/8 would leave. The
+ * unspecified address leads to the source, or to loopback.
  */
 export function wayTo(
   netns: NetworkNamespace,
@@ -39,9 +44,12 @@ export function wayTo(
   source: Uint8Array | undefined,
   operation: string,
 ): Way {
-  return isV4(destination)
-    ? way4(netns, destination, source, operation)
-    : way6(netns, destination as Ipv6, source, operation)
+  if (isV4(destination)) {
+    const to = isUnspecified(destination) ? ((source && ipFromBytes(source)) ?? LOOPBACK_IPV4) : destination
+    return way4(netns, to as Ipv4, source, operation)
+  }
+  const to = isUnspecified(destination) ? LOOPBACK_IPV6 : destination
+  return way6(netns, to as Ipv6, source, operation)
 }
 
 function way4(
@@ -55,8 +63,10 @@ function way4(
   const from = given === undefined ? 0 : new DataView(given.buffer, given.byteOffset).getInt32(0)
   const route = ipv4.output(to, from, 0, undefined)
   if (route === undefined || !leads(route)) throw routeError(route, operation)
-  if (route.type === 'broadcast')
+  if (route.type === 'broadcast' || isLimitedBroadcast(destination))
     throw new KernelError('EACCES', operation, `${destination} is a broadcast address`)
+  if (from >>> 24 === 127 && isMartianSource(netns, route))
+    throw new KernelError('EINVAL', operation, 'an address of loopback does not leave')
   const source = given ?? bytes4(ipv4.sourceFor(route, to))
   return { family: 4, route, source, destination: bytes4(to), mtu: ipv4.mtuTo(to, route) }
 }
@@ -77,6 +87,10 @@ function way6(
   if (source === undefined)
     throw new KernelError('EADDRNOTAVAIL', operation, 'no address here can be its source')
   return { family: 6, route, source, destination: octets, mtu: ipv6.mtuTo(to, route) }
+}
+
+function isMartianSource(netns: NetworkNamespace, { type, device }: RouteEntry): boolean {
+  return type !== 'local' && device !== undefined && !netns.sysctls.either4(device, 'route_localnet')
 }
 
 function bytes4(address: number): Uint8Array {
@@ -101,6 +115,12 @@ export function sendAlong(
 
 function number4(octets: Uint8Array): number {
   return new DataView(octets.buffer, octets.byteOffset).getInt32(0)
+}
+
+/** EINVAL for a time to live that no socket takes: 1 to 255, for IPv6 also 0. */
+export function checkTtl(ttl: number, family: 4 | 6, operation: string): void {
+  if (Number.isInteger(ttl) && ttl >= (family === 4 ? 1 : 0) && ttl <= 255) return
+  throw new KernelError('EINVAL', operation, `${ttl} is no time to live`)
 }
 
 /** Whether an address may be bound to: one of this namespace, and usable. */

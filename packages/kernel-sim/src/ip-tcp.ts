@@ -1,6 +1,6 @@
 import { KernelError } from '@podfabric/kernel'
 import type { Ip } from '@podfabric/netaddr'
-import { ipFromBytes } from '@podfabric/netaddr'
+import { ipFromBytes, ipv4ToNumber, isLimitedBroadcast, isMulticast, isV4 } from '@podfabric/netaddr'
 import { ipProtocols, ipv4HeaderLengthAt } from '@podfabric/wire'
 import type { Device } from './device.ts'
 import { drop, hop, NOTHING } from './hops.ts'
@@ -66,6 +66,17 @@ function wayOf(netns: NetworkNamespace, flow: TcpFlow): Way | undefined {
   }
 }
 
+/** TCP has no group to talk to: ENETUNREACH, whatever the routes say. */
 function sourceFor(netns: NetworkNamespace, destination: Ip): Ip {
-  return ipFromBytes(wayTo(netns, destination, undefined, `connect ${destination}`).source)
+  const operation = `connect ${destination}`
+  if (isMulticast(destination) || isBroadcast(netns, destination)) {
+    throw new KernelError('ENETUNREACH', operation, `${destination} is not the address of one host`)
+  }
+  return ipFromBytes(wayTo(netns, destination, undefined, operation).source)
+}
+
+function isBroadcast({ ipv4 }: NetworkNamespace, destination: Ip): boolean {
+  if (!isV4(destination)) return false
+  if (isLimitedBroadcast(destination)) return true
+  return ipv4.output(ipv4ToNumber(destination) | 0, 0, 0, undefined)?.type === 'broadcast'
 }

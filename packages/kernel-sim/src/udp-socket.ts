@@ -12,7 +12,7 @@ import { setU16At, u16At } from '@podfabric/wire'
 import { closedError } from './capture.ts'
 import type { Device } from './device.ts'
 import { drop, hop } from './hops.ts'
-import { addressAt, isBindable, sendAlong, wayTo } from './ip-send.ts'
+import { addressAt, checkTtl, isBindable, sendAlong, wayTo } from './ip-send.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import type { Packet } from './packet.ts'
 import { PromiseQueue } from './promise-queue.ts'
@@ -114,6 +114,7 @@ class SimulatedUdpSocket implements UdpSocket {
     const netns = this.#netns
     const way = wayTo(netns, to.address, this.#bound, operation)
     const { dontFragment = false, ttl = 64 } = options
+    checkTtl(ttl, family, operation)
     const whole = data.length + HEADER + (family === 4 ? 20 : 40)
     if (dontFragment && whole > way.mtu) {
       throw new KernelError('EMSGSIZE', operation, `${whole} octets, and the path takes ${way.mtu}`)

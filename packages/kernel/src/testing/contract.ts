@@ -3,6 +3,7 @@ import { Bed, type CaseBody } from './bed.ts'
 import { bridgeCases } from './bridge-cases.ts'
 import { captureCases } from './capture-cases.ts'
 import { changesCases } from './changes-cases.ts'
+import { destinationCases } from './destination-cases.ts'
 import { fdbCases } from './fdb-cases.ts'
 import { forwardingCases } from './forwarding-cases.ts'
 import type { ContractCase, Feature, Lab } from './lab.ts'
@@ -27,6 +28,7 @@ const bodies: readonly CaseBody[] = [
   ...neighborCases,
   ...fdbCases,
   ...socketCases,
+  ...destinationCases,
   ...tcpCases,
   ...forwardingCases,
   ...bridgeCases,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { ifAddress, ip, mac } from '@podfabric/netaddr'
+import { ifAddress, ip, mac, prefix } from '@podfabric/netaddr'
 import { type CaseBody, ping, refuses } from './bed.ts'
 import { joined } from './topology.ts'
 
@@ -24,6 +24,26 @@ export const neighborCases: readonly CaseBody[] = [
       },
     }),
   ),
+  {
+    name: 'every own address is told on every link, and with arp_ignore only those that the link has',
+    async run(bed) {
+      const { a, b } = await joined(bed)
+      const [own, elsewhere] = ['10.1.0.2', '10.33.0.1'] as const
+      await b.at.addresses.add({ link: 'lo', address: ifAddress(`${elsewhere}/32`) })
+      await a.at.routes.add({ destination: prefix(`${elsewhere}/32`), link: 'eth0' })
+      const outcomes = async () => {
+        const kinds: string[] = []
+        for (const address of [own, elsewhere]) {
+          kinds.push((await ping(a, address)).kind)
+          await a.at.neighbors.delete({ link: 'eth0', address: ip(address) })
+        }
+        return kinds
+      }
+      assert.deepEqual(await outcomes(), ['reply', 'reply'])
+      await b.at.sysctl.set('net.ipv4.conf.eth0.arp_ignore', '1')
+      assert.deepEqual(await outcomes(), ['reply', 'unreachable'])
+    },
+  },
   {
     name: 'a proxy entry is listed as one, and apart from the neighbor itself',
     async run(bed) {
