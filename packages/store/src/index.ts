@@ -10,7 +10,7 @@ export type {
 } from './collection.ts'
 export { collection, json } from './collection.ts'
 export { maxKeyLength, parseKey, parsePrefix } from './key.ts'
-export { maxLeaseSeconds } from './memory-lease.ts'
+export { maxLeaseSeconds } from './lease-terms.ts'
 export type { MemoryStore, MemoryStoreOptions } from './memory-store.ts'
 export { memoryStore } from './memory-store.ts'
 export { scoped } from './scoped-store.ts'

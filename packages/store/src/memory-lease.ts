@@ -1,12 +1,7 @@
 import type { Clock } from './clock.ts'
+import { afterLong, leaseLost, parseLeaseSeconds } from './lease-terms.ts'
 import type { Lease, LeaseId } from './store.ts'
-import { StoreError } from './store-error.ts'
-
-/** Longest time to live, in seconds: etcd's. */
-export const maxLeaseSeconds = 9_000_000_000
-
-/** Longest delay that timers of a browser or of Node take; a longer one would fire at once. */
-const longestDelayMs = 2 ** 31 - 1
+import type { StoreError } from './store-error.ts'
 
 interface State {
   readonly lease: Lease
@@ -30,11 +25,7 @@ export class MemoryLeases {
   }
 
   grant(ttlSeconds: number): Lease {
-    if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > maxLeaseSeconds) {
-      throw new RangeError(
-        `a lease lives a whole number of seconds from 1 to ${maxLeaseSeconds}, not ${ttlSeconds}`,
-      )
-    }
+    parseLeaseSeconds(ttlSeconds)
     const id = (++this.#granted).toString(16).padStart(16, '0')
     const lost = new AbortController()
     const lease: Lease = {
@@ -50,7 +41,7 @@ export class MemoryLeases {
 
   /** Throws STORE_LEASE_LOST when there is no such lease. */
   require(id: LeaseId): void {
-    if (!this.#states.has(id)) throw lost(id)
+    if (!this.#states.has(id)) throw leaseLost(id)
   }
 
   attach(id: LeaseId, key: string): void {
@@ -74,7 +65,7 @@ export class MemoryLeases {
   #keepAlive(id: LeaseId): void {
     if (this.#closed !== undefined) throw this.#closed
     const state = this.#states.get(id)
-    if (state === undefined) throw lost(id)
+    if (state === undefined) throw leaseLost(id)
     state.timer[Symbol.dispose]()
     state.timer = this.#arm(id, state.lease.ttlSeconds * 1000)
   }
@@ -90,21 +81,10 @@ export class MemoryLeases {
     this.#states.delete(id)
     state.timer[Symbol.dispose]()
     this.#withdraw([...state.keys].sort())
-    state.lost.abort(lost(id, why))
+    state.lost.abort(leaseLost(id, why))
   }
 
   #arm(id: LeaseId, delayMs: number): Disposable {
-    let timer: Disposable
-    const step = (left: number): void => {
-      const delay = Math.min(left, longestDelayMs)
-      const then = () => (left > delay ? step(left - delay) : this.#end(id, 'was not renewed in time'))
-      timer = this.#clock.after(delay, then, { background: true })
-    }
-    step(delayMs)
-    return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+    return afterLong(this.#clock, delayMs, () => this.#end(id, 'was not renewed in time'))
   }
-}
-
-function lost(id: LeaseId, why = 'is not there: it ended or never was'): StoreError {
-  return new StoreError('STORE_LEASE_LOST', `lease ${id} ${why}: ask for a new one`)
 }

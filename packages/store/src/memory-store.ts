@@ -1,12 +1,12 @@
 import type { Clock } from './clock.ts'
+import { checkRevision, holds } from './condition.ts'
 import { History } from './history.ts'
 import { parseKey, parsePrefix } from './key.ts'
+import { parseListOptions } from './list-options.ts'
 import { MemoryLeases } from './memory-lease.ts'
-import { type Beginning, MemoryWatch } from './memory-watch.ts'
 import { SortedKeys } from './sorted-keys.ts'
 import type {
   Change,
-  Compare,
   DeleteOptions,
   Entry,
   EntryList,
@@ -23,8 +23,10 @@ import type {
   WatchOptions,
 } from './store.ts'
 import { StoreError } from './store-error.ts'
-import { parseRevision, parseTransaction } from './transaction.ts'
+import { parseFromRevision, parseRevision, parseTransaction } from './transaction.ts'
 import { parseValue } from './value.ts'
+import { type Beginning, WatchQueue } from './watch-queue.ts'
+import { eventUnder, WatchRegistry } from './watch-registry.ts'
 
 /** What a memory store needs and how much it remembers. */
 export interface MemoryStoreOptions {
@@ -60,8 +62,7 @@ class Memory implements MemoryStore {
   readonly #leases: MemoryLeases
   readonly #entries = new Map<string, Entry>()
   readonly #keys = new SortedKeys()
-  /** The open watches by prefix, so that a change costs only those that it concerns. */
-  readonly #watches = new Map<string, Set<MemoryWatch>>()
+  readonly #watches = new WatchRegistry()
   #revision = 0
   #closed: StoreError | undefined
 
@@ -81,9 +82,7 @@ class Memory implements MemoryStore {
   async list(prefix: string, options: ListOptions = {}): Promise<EntryList> {
     this.#checkOpen()
     parsePrefix(prefix)
-    const { limit = Number.POSITIVE_INFINITY, after } = options
-    if (!(limit >= 1)) throw new RangeError(`limit is at least 1, not ${limit}`)
-    if (after !== undefined) parseKey(after)
+    const { limit, after } = parseListOptions(options)
     return { revision: this.#revision, entries: this.#under(prefix, limit, after) }
   }
 
@@ -91,7 +90,7 @@ class Memory implements MemoryStore {
     this.#checkOpen()
     parseKey(key)
     parseValue(key, value)
-    this.#checkRevision(key, options.ifRevision)
+    checkRevision(key, this.#entries.get(key), options.ifRevision)
     if (options.lease !== undefined) this.#leases.require(options.lease)
     const revision = this.#revision + 1
     const changes: Change[] = []
@@ -103,7 +102,7 @@ class Memory implements MemoryStore {
   async delete(key: string, options: DeleteOptions = {}): Promise<boolean> {
     this.#checkOpen()
     parseKey(key)
-    this.#checkRevision(key, options.ifRevision)
+    checkRevision(key, this.#entries.get(key), options.ifRevision)
     const revision = this.#revision + 1
     const changes: Change[] = []
     const previous = this.#delete(key, changes)
@@ -114,7 +113,7 @@ class Memory implements MemoryStore {
   async txn(transaction: Transaction): Promise<TransactionResult> {
     this.#checkOpen()
     parseTransaction(transaction)
-    const succeeded = transaction.compare.every((compare) => this.#holds(compare))
+    const succeeded = transaction.compare.every((compare) => holds(compare, this.#entries.get(compare.key)))
     const operations = succeeded ? transaction.success : (transaction.failure ?? [])
     for (const operation of operations) {
       if (operation.type === 'put' && operation.lease !== undefined) this.#leases.require(operation.lease)
@@ -130,15 +129,15 @@ class Memory implements MemoryStore {
 
   watch(prefix: string, options: WatchOptions = {}): AsyncIterableIterator<WatchEvent> {
     const source = {
-      begin: (watch: MemoryWatch) => this.#begin(watch, options.fromRevision),
+      begin: (watch: WatchQueue) => this.#begin(watch, options.fromRevision),
       snapshot: (): WatchEvent => ({
         kind: 'snapshot',
         revision: this.#revision,
         entries: this.#under(prefix),
       }),
-      end: (watch: MemoryWatch) => this.#unsubscribe(watch),
+      end: (watch: WatchQueue) => this.#watches.delete(watch),
     }
-    return new MemoryWatch(prefix, source, this.#limit, options.signal)
+    return new WatchQueue(prefix, source, this.#limit, options.signal)
   }
 
   compact(revision = this.#revision): void {
@@ -151,29 +150,11 @@ class Memory implements MemoryStore {
     const error = new StoreError('STORE_CLOSED', 'the store is closed')
     this.#closed = error
     this.#leases.close(error)
-    const watches = [...this.#watches.values()].flatMap((set) => [...set])
-    for (const watch of watches) watch.fail(error)
+    this.#watches.fail(error)
   }
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw this.#closed
-  }
-
-  #checkRevision(key: string, ifRevision: number | undefined): void {
-    if (ifRevision === undefined) return
-    parseRevision(ifRevision)
-    const revision = this.#entries.get(key)?.revision ?? 0
-    if (revision === ifRevision) return
-    const should = ifRevision === 0 ? 'should not exist' : `should be at revision ${ifRevision}`
-    const is = revision === 0 ? 'does not exist' : `is at revision ${revision}`
-    throw new StoreError('STORE_CONFLICT', `${key} ${should} but ${is}: read it again`)
-  }
-
-  #holds(compare: Compare): boolean {
-    const entry = this.#entries.get(compare.key)
-    if ('revision' in compare) return (entry?.revision ?? 0) === compare.revision
-    if ('value' in compare) return entry?.value === compare.value
-    return (entry !== undefined) === compare.exists
   }
 
   #under(prefix: string, limit = Number.POSITIVE_INFINITY, after?: string): Entry[] {
@@ -228,29 +209,14 @@ class Memory implements MemoryStore {
     if (changes.length === 0) return
     this.#revision = revision
     this.#history.append({ revision, changes })
-    if (this.#watches.size === 0) return
-    const news = new Map<MemoryWatch, Change[]>()
-    for (const change of changes) {
-      for (const prefix of prefixesOf(change.key)) {
-        for (const watch of this.#watches.get(prefix) ?? []) {
-          const sofar = news.get(watch)
-          if (sofar === undefined) news.set(watch, [change])
-          else sofar.push(change)
-        }
-      }
-    }
-    for (const [watch, its] of news) watch.push(revision, its)
+    this.#watches.publish(revision, changes)
   }
 
-  #begin(watch: MemoryWatch, fromRevision: number | undefined): Beginning {
+  #begin(watch: WatchQueue, fromRevision: number | undefined): Beginning {
     this.#checkOpen()
     parsePrefix(watch.prefix)
-    if (fromRevision !== undefined && !(Number.isSafeInteger(fromRevision) && fromRevision >= 1)) {
-      throw new RangeError(`fromRevision is a whole number from 1, not ${fromRevision}`)
-    }
-    const watches = this.#watches.get(watch.prefix)
-    if (watches === undefined) this.#watches.set(watch.prefix, new Set([watch]))
-    else watches.add(watch)
+    parseFromRevision(fromRevision)
+    this.#watches.add(watch)
     if (fromRevision === undefined) return { snapshot: true }
     if (fromRevision > this.#revision + 1) return { snapshot: true, lag: 'unknown-revision' }
     const commits = this.#history.from(fromRevision)
@@ -259,22 +225,4 @@ class Memory implements MemoryStore {
       changes: commits.flatMap(({ revision, changes }) => eventUnder(watch.prefix, revision, changes)),
     }
   }
-
-  #unsubscribe(watch: MemoryWatch): void {
-    const watches = this.#watches.get(watch.prefix)
-    watches?.delete(watch)
-    if (watches?.size === 0) this.#watches.delete(watch.prefix)
-  }
-}
-
-/** Every prefix that `key` is under, the shortest first. */
-function* prefixesOf(key: string): Generator<string, void> {
-  yield ''
-  for (let slash = key.indexOf('/'); slash >= 0; slash = key.indexOf('/', slash + 1))
-    yield key.slice(0, slash + 1)
-}
-
-function eventUnder(prefix: string, revision: number, all: readonly Change[]): WatchEvent[] {
-  const changes = all.filter((change) => change.key.startsWith(prefix))
-  return changes.length === 0 ? [] : [{ kind: 'changes', revision, changes }]
 }

@@ -29,6 +29,12 @@ export function parseRevision(revision: number): number {
   return revision
 }
 
+/** The revision a watch begins with: absent, or a whole number from 1; anything else is a RangeError. */
+export function parseFromRevision(revision: number | undefined): void {
+  if (revision === undefined || (Number.isSafeInteger(revision) && revision >= 1)) return
+  throw new RangeError(`fromRevision is a whole number from 1, not ${revision}`)
+}
+
 function parseBranch(operations: readonly Operation[]): void {
   if (operations.length > maxOperations) throw tooMany('operations', operations.length)
   const written = new Set<string>()

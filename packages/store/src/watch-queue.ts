@@ -9,11 +9,11 @@ export type Beginning =
 /** What a watch needs from its store. */
 export interface WatchSource {
   /** Subscribes the watch and says how it begins; throws StoreError. Called once, at the first `next`. */
-  begin(watch: MemoryWatch): Beginning
+  begin(watch: WatchQueue): Beginning
   /** What is there now. */
   snapshot(): WatchEvent
   /** The watch has ended; nothing must be pushed any more. */
-  end(watch: MemoryWatch): void
+  end(watch: WatchQueue): void
 }
 
 interface Waiter {
@@ -24,10 +24,10 @@ interface Waiter {
 const done: IteratorResult<WatchEvent, undefined> = { done: true, value: undefined }
 
 /**
- * The queue between a memory store and one consumer. When the consumer lets more than `backlog` events wait, they
+ * The queue between a store and one consumer. When the consumer lets more than `backlog` events wait, they
  * are dropped for `lag` and one snapshot, taken when it is asked for: memory is bounded and nothing is lost.
  */
-export class MemoryWatch implements AsyncIterableIterator<WatchEvent, undefined> {
+export class WatchQueue implements AsyncIterableIterator<WatchEvent, undefined> {
   readonly prefix: string
   readonly #source: WatchSource
   readonly #backlog: number
@@ -51,9 +51,21 @@ export class MemoryWatch implements AsyncIterableIterator<WatchEvent, undefined>
   push(revision: number, changes: readonly Change[]): void {
     if (this.#state !== 'open' || this.#snapshotDue) return
     this.#queue.push({ kind: 'changes', revision, changes })
-    if (this.#queue.length > this.#backlog) this.#overrun()
+    if (this.#queue.length > this.#backlog) this.overrun()
     const event = this.#waiters.length > 0 ? this.#take() : undefined
     if (event !== undefined) this.#waiters.shift()?.resolve({ done: false, value: event })
+  }
+
+  /** Drops what waits: changes were lost on their way here. The consumer gets `lag` and a snapshot. */
+  overrun(): void {
+    if (this.#state !== 'open' || this.#snapshotDue) return
+    this.#queue = []
+    this.#lag = 'overrun'
+    this.#snapshotDue = true
+    const waiter = this.#waiters.shift()
+    if (waiter === undefined) return
+    this.#lag = undefined
+    waiter.resolve({ done: false, value: { kind: 'lag', reason: 'overrun' } })
   }
 
   /** Ends the watch with an error, which the consumer gets next, whatever was waiting for it. */
@@ -120,16 +132,12 @@ export class MemoryWatch implements AsyncIterableIterator<WatchEvent, undefined>
       return { kind: 'lag', reason }
     }
     if (this.#snapshotDue) {
+      // Only then, so that what a store publishes while it takes the snapshot is not sent after it once more.
+      const snapshot = this.#source.snapshot()
       this.#snapshotDue = false
-      return this.#source.snapshot()
+      return snapshot
     }
     return this.#queue.shift()
-  }
-
-  #overrun(): void {
-    this.#queue = []
-    this.#lag = 'overrun'
-    this.#snapshotDue = true
   }
 
   #end(): void {
