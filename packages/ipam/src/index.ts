@@ -1,3 +1,4 @@
+export { type AdoptOptions, adopt, beginAfter, disown, reserve, unreserve } from './adopt.ts'
 export type { AllocatedAddress, Allocation } from './allocation.ts'
 export type {
   AllocateOptions,

@@ -19,8 +19,10 @@ export interface HostLocalConfig {
   readonly routes: readonly ResultRoute[]
   /** Addresses that were asked for by the runtime: capability `ips`, or `args.cni.ips`. */
   readonly requested: readonly Ip[]
-  /** Keys that have no effect here. */
-  readonly ignored: readonly string[]
+  /** The folder of another implementation's files, absolute; undefined is its own default. */
+  readonly dataDir: string | undefined
+  /** A file in the form of resolv.conf(5) that the result's `dns` is read from. */
+  readonly resolvConf: string | undefined
 }
 
 const range = v.object({
@@ -50,17 +52,21 @@ const route = v.pipe(
 )
 
 /** As runtimes give them: `10.1.2.3`, or with a prefix length that says nothing more. */
-const requestedIp = v.pipe(
+export const requestedIp = v.pipe(
   v.string(),
   v.transform((text) => text.replace(/\/\d+$/, '')),
   ipSchema,
 )
 
+/** Empty is "not given". */
+const path = v.pipe(v.string(), v.regex(/^(\/[^\0]*)?$/, 'expected an absolute path'))
+
 const schema = v.object({
   ipam: v.object({
     ranges: v.exactOptional(rangeSets, []),
     routes: v.exactOptional(v.array(route), []),
-    dataDir: v.exactOptional(v.string()),
+    dataDir: v.exactOptional(path, ''),
+    resolvConf: v.exactOptional(path, ''),
   }),
   runtimeConfig: v.exactOptional(
     v.object({
@@ -77,10 +83,16 @@ const schema = v.object({
   ),
 })
 
-/** Throws CNI_INVALID_NETWORK_CONFIG or CNI_UNSUPPORTED_FIELD, naming the key. */
-export function parseHostLocalConfig(config: PluginConfig): HostLocalConfig {
+/**
+ * Throws CNI_INVALID_NETWORK_CONFIG or CNI_UNSUPPORTED_FIELD, naming the key. Without the node's files, `resolvConf` is one
+ * of those.
+ */
+export function parseHostLocalConfig(config: PluginConfig, hasFiles = false): HostLocalConfig {
   const { ipam, runtimeConfig, args } = parseConfig(schema, config)
-  refuseKeys(config.ipam ?? {}, { resolvConf: 'write "dns" into the network configuration' }, 'ipam')
+  if (!hasFiles) {
+    const way = 'there are no files here: write "dns" into the network configuration'
+    refuseKeys(config.ipam ?? {}, { resolvConf: way }, 'ipam')
+  }
   const shorthand = config.ipam?.subnet === undefined ? [] : [[parseConfig(range, config.ipam, 'ipam')]]
   const sets = [...(runtimeConfig.ipRanges ?? []), ...shorthand, ...ipam.ranges]
   if (sets.length === 0) parseConfig(v.object({ subnet: prefixSchema }), config.ipam, 'ipam')
@@ -89,6 +101,7 @@ export function parseHostLocalConfig(config: PluginConfig): HostLocalConfig {
     passing: (runtimeConfig.ipRanges ?? []).length > 0,
     routes: ipam.routes,
     requested: runtimeConfig.ips?.length ? runtimeConfig.ips : (args.cni?.ips ?? []),
-    ignored: ipam.dataDir === undefined ? [] : ['ipam.dataDir'],
+    dataDir: ipam.dataDir || undefined,
+    resolvConf: ipam.resolvConf || undefined,
   }
 }

@@ -133,14 +133,6 @@ describe('host-local', () => {
     })
   })
 
-  it('says that dataDir has no effect', async () => {
-    const { runtime, list, attachment, logged } = world({ subnet: '10.88.0.0/24', dataDir: '/run/x' })
-    await runtime.add(list(), attachment(1))
-    expect(logged.map(({ message }) => message)).toContain(
-      "ipam.dataDir has no effect: addresses are kept in the network's store",
-    )
-  })
-
   it.each<[object, number, string]>([
     [{}, 7, 'ipam.subnet: it is missing'],
     [{ ranges: [] }, 7, 'ipam.subnet: it is missing'],

@@ -5,9 +5,9 @@ import {
   CniError,
   cniVersions,
   type Ip,
-  ipSchema,
   type Plugin,
   type PluginContext,
+  type PluginFactory,
   parseConfig,
   toCniError,
   together,
@@ -15,22 +15,43 @@ import {
 import { type Allocation, type Allocator, allocator, type Owner } from '@podfabric/ipam'
 import { addressOf } from '@podfabric/netaddr'
 import { scoped } from '@podfabric/store'
-import { type HostLocalConfig, parseHostLocalConfig } from './config.ts'
+import { anyInterface } from './address-file.ts'
+import { type HostLocalConfig, parseHostLocalConfig, requestedIp } from './config.ts'
+import type { NodeFiles } from './node-files.ts'
+import { readResolvConf } from './resolv-conf.ts'
+import { takeover } from './takeover.ts'
 
 /**
  * Gives addresses of ranges that belong to this node alone: other plugins call it as their IPAM. ADD for an interface that has
  * addresses gives the same again. What is given is in the network's store, apart for each node.
  */
-export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<HostLocalConfig> {
+export function hostLocal(context: PluginContext): Plugin<HostLocalConfig> {
+  return make(context, undefined)
+}
+
+/** host-local with the node's files: it takes over the addresses that the containernetworking host-local gave, and reads `resolvConf`. */
+export function hostLocalOn(files: NodeFiles): PluginFactory<HostLocalConfig> {
+  return (context) => make(context, files)
+}
+
+function make(
+  { store, clock, log, node }: PluginContext,
+  files: NodeFiles | undefined,
+): Plugin<HostLocalConfig> {
   const own = () => scoped(store, `host-local/${encodeURIComponent(node.name)}/`)
   /** Allocators follow the store, so that a call costs the same however full a range is. One for each configuration. */
   const staying = new Map<string, Promise<Allocator>>()
 
-  const stay = ({ pools, ignored }: HostLocalConfig): Promise<Allocator> => {
+  let over: ReturnType<typeof takeover> | undefined
+  const taken = () => {
+    if (files !== undefined) over ??= takeover({ files, store: own(), clock, log })
+    return over
+  }
+
+  const stay = ({ pools }: HostLocalConfig): Promise<Allocator> => {
     const key = JSON.stringify(pools)
     const known = staying.get(key)
     if (known !== undefined) return known
-    for (const name of ignored) log.warn(`${name} has no effect: addresses are kept in the network's store`)
     const opened = allocator(own(), { pools, clock })
     staying.set(key, opened)
     opened.catch(() => staying.delete(key))
@@ -39,8 +60,10 @@ export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<Ho
 
   const withAllocator = async <T>(
     config: HostLocalConfig,
+    network: string,
     work: (addresses: Allocator) => Promise<T>,
   ): Promise<T> => {
+    await taken()?.follow(config, network)
     if (!config.passing) return work(await stay(config))
     const opened = await allocator(own(), { pools: config.pools, clock })
     try {
@@ -60,17 +83,27 @@ export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<Ho
       type: 'bridge',
       ipam: { type: 'host-local', ranges: [[{ subnet: '10.88.0.0/16' }]], routes: [{ dst: '0.0.0.0/0' }] },
     },
-    parse: parseHostLocalConfig,
+    parse: (config) => parseHostLocalConfig(config, files !== undefined),
 
     async add(request) {
-      const allocation = await withAllocator(request.config, (addresses) =>
+      const { config, source } = request
+      // Read first: without the file, nothing is given.
+      const dns = files && config.resolvConf && (await readResolvConf(files, config.resolvConf))
+      const allocation = await withAllocator(config, source.name, (addresses) =>
         addresses.allocate(ownerOf(request), { requested: requestedBy(request) }),
       )
-      return resultOf(allocation, request.config)
+      return { ...resultOf(allocation, config), ...(dns && { dns }) }
     },
 
     async check(request) {
-      const held = await withAllocator(request.config, (addresses) => addresses.get(ownerOf(request)))
+      const { config, source } = request
+      const held = await withAllocator(
+        config,
+        source.name,
+        async (addresses) =>
+          (await addresses.get(ownerOf(request))) ??
+          (await addresses.get({ ...ownerOf(request), ifName: anyInterface })),
+      )
       // A routed network tells its pods' addresses without their subnet.
       const listed = new Set(request.prevResult.ips.map(({ address }) => addressOf(address)))
       const { containerId, ifName } = request
@@ -90,21 +123,32 @@ export function hostLocal({ store, clock, log, node }: PluginContext): Plugin<Ho
     },
 
     async del(request) {
-      await withAllocator(request.config, (addresses) => addresses.release(ownerOf(request)))
+      const { config, source } = request
+      const owner = ownerOf(request)
+      await withAllocator(config, source.name, async (addresses) => {
+        const nameless = { ...owner, ifName: anyInterface }
+        const holds = (await addresses.get(owner)) ?? (await addresses.get(nameless))
+        // The file goes first: while it is there, nobody else has the address.
+        await taken()?.remove(config, owner, holds?.addresses.map(({ address }) => addressOf(address)) ?? [])
+        await addresses.release(holds?.owner ?? owner)
+      })
     },
 
     async gc({ config, source, validAttachments }) {
-      const { failed } = await withAllocator(config, async (addresses) =>
-        addresses.collect(source.name, { valid: validAttachments, asOf: await addresses.revision() }),
-      )
+      const { failed } = await withAllocator(config, source.name, async (addresses) => {
+        const asOf = await addresses.revision()
+        await taken()?.collect(config, source.name, validAttachments)
+        const nameless = validAttachments.map(({ containerId }) => ({ containerId, ifName: anyInterface }))
+        return addresses.collect(source.name, { valid: [...validAttachments, ...nameless], asOf })
+      })
       const failures = failed.map(({ owner, error }) =>
         toCniError(error, `addresses of container ${owner.containerId}, interface ${owner.ifName}`),
       )
       if (failures.length > 0) throw together(failures, 'collecting addresses')
     },
 
-    async status({ config }) {
-      await withAllocator(config, async (addresses) => {
+    async status({ config, source }) {
+      await withAllocator(config, source.name, async (addresses) => {
         const full = addresses.status().find(({ allocated, capacity }) => allocated >= capacity)
         if (full === undefined) return
         const pool = config.pools.find(({ name }) => name === full.name)
@@ -126,7 +170,7 @@ function ownerOf({ source, containerId, ifName }: AttachmentRequest): Owner {
 /** CONVENTIONS.md: `args` wins over the deprecated CNI_ARGS. */
 function requestedBy({ config, args }: AddRequest<HostLocalConfig>): readonly Ip[] {
   if (config.requested.length > 0 || !args.IP) return config.requested
-  return [parseConfig(ipSchema, args.IP, 'CNI_ARGS IP')]
+  return [parseConfig(requestedIp, args.IP, 'CNI_ARGS IP')]
 }
 
 /** The short result of an IPAM plugin (SPEC 1.1.0, section 4): no interfaces. */

@@ -1,0 +1,1 @@
+export { type NodeFiles, nodeFiles } from './node-files.ts'
