@@ -26,6 +26,8 @@ export interface AgentOptions {
   /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   readonly log: Log
+  /** Runs the plugins that these delegate to and that are not among them. Default: there are no others. */
+  readonly elsewhere?: Exec
 }
 
 /** The process of one node that hosts plugins and runs their controllers. */
@@ -41,8 +43,11 @@ export interface Agent {
    * controller fails with.
    */
   start(network: NetworkList): Promise<void>
-  /** One call of a plugin executable, handed over by its process. Never rejects: what fails is an error object on stdout. */
-  serve(call: AgentCall): Promise<ExecOutcome>
+  /**
+   * One call of a plugin executable, handed over by its process. Never rejects: what fails is an error object on stdout. Aborting
+   * the signal gives the call up: an ADD under way is undone.
+   */
+  serve(call: AgentCall, options?: { readonly signal?: AbortSignal | undefined }): Promise<ExecOutcome>
   /** One entry for each controller that runs. */
   status(): readonly NetworkStatus[]
   /** Stops the controllers; the data path stays as it is. Stops all, then throws what failed. */
@@ -62,9 +67,10 @@ interface Running {
 }
 
 export function agent(options: AgentOptions): Agent {
-  const { node, kernel, store, plugins, clock, random, log } = options
+  const { node, kernel, store, plugins, clock, random, log, elsewhere } = options
   const exec = inProcess({
     plugins,
+    ...(elsewhere && { elsewhere }),
     context: (network) => ({
       node,
       kernel,
@@ -132,9 +138,9 @@ export function agent(options: AgentOptions): Agent {
         throw toCniError(error, `network ${name} on node ${node.name}`)
       }
     },
-    async serve({ type, env, stdin }) {
+    async serve({ type, env, stdin }, options = {}) {
       try {
-        return await exec.run(type, env, stdin)
+        return await exec.run(type, env, stdin, options)
       } catch (error) {
         return failedOutcome(error, stdin)
       }

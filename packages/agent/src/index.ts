@@ -1,6 +1,7 @@
 export { type Agent, type AgentOptions, agent, type NetworkStatus } from './agent.ts'
 export {
   type AgentCall,
+  agentCallLength,
   failedOutcome,
   formatAgentAnswer,
   formatAgentCall,

@@ -15,7 +15,11 @@ import {
 const text = fc.string({ unit: 'binary' })
 const call: fc.Arbitrary<AgentCall> = fc.record({
   type: text,
-  env: fc.dictionary(fc.constantFrom(...handedOver), text, { noNullPrototype: true }),
+  env: fc.dictionary(
+    fc.constantFrom(...handedOver),
+    text.map((value) => value.replaceAll('\0', '')),
+    { noNullPrototype: true },
+  ),
   stdin: text,
 })
 
@@ -37,26 +41,36 @@ describe('a call', () => {
     )
   })
 
-  it('is never read from any other text', () => {
+  it('is never read from any other octets', () => {
     fc.assert(
-      fc.property(fc.oneof(text, fc.json()), (other) => {
+      fc.property(fc.uint8Array({ maxLength: 64 }), (other) => {
         expect(codeOf(() => parseAgentCall(other))).toBe('CNI_DECODING_FAILURE')
       }),
     )
   })
 
+  it('is never read from a part of one, nor from one with more behind it', () => {
+    fc.assert(
+      fc.property(call, fc.nat(), (one, cut) => {
+        const octets = formatAgentCall(one)
+        const part = octets.subarray(0, cut % octets.length)
+        expect(codeOf(() => parseAgentCall(part))).toBe('CNI_DECODING_FAILURE')
+        expect(codeOf(() => parseAgentCall(Uint8Array.of(...octets, 0)))).toBe('CNI_DECODING_FAILURE')
+      }),
+    )
+  })
+
   it.each([
-    ['[]', 'expected an object'],
-    ['{"env":{},"stdin":""}', 'expected `type` as text'],
-    ['{"type":"a","env":{}}', 'expected `stdin` as text'],
-    ['{"type":"a","stdin":""}', 'expected `env` as an object'],
-    ['{"type":"a","stdin":"","env":null}', 'expected `env` as an object'],
-    ['{"type":"a","stdin":"","env":{"CNI_ARGS":1}}', 'expected the variable "CNI_ARGS" in `env` as text'],
-    ['{"type":"a","stdin":"","env":{"LD_PRELOAD":"x"}}', 'expected no variable "LD_PRELOAD" in `env`'],
-    ['{"type":"a","stdin":"","env":{"__proto__":"x"}}', 'expected no variable "__proto__" in `env`'],
-    ['{"type":"a","type":"b","env":{},"stdin":""}', 'the key type occurs twice'],
-  ])('%s is refused: %s', (wrong, reason) => {
-    expect(() => parseAgentCall(wrong)).toThrow(reason)
+    ['a variable that is not handed over', { LD_PRELOAD: 'x' }, 'expected no variable "LD_PRELOAD=x"'],
+    ['a variable of another name', { __proto__x: 'x' }, 'expected no variable'],
+  ])('with %s is refused', (_what, env, reason) => {
+    const octets = formatAgentCall({ type: 'a', env, stdin: '' })
+    expect(() => parseAgentCall(octets)).toThrow(reason)
+  })
+
+  it('with a zero in a variable is not written', () => {
+    const env = { CNI_ARGS: 'a\0CNI_COMMAND=DEL' }
+    expect(codeOf(() => formatAgentCall({ type: 'a', env, stdin: '' }))).toBe('CNI_DECODING_FAILURE')
   })
 
   it('carries the variables of a call and no others', () => {
@@ -76,16 +90,16 @@ describe('an answer', () => {
     )
   })
 
-  it('is never read from any other text', () => {
+  it('is never read from any other octets', () => {
     fc.assert(
-      fc.property(fc.oneof(text, fc.json()), (other) => {
+      fc.property(fc.uint8Array({ maxLength: 64 }), (other) => {
         expect(codeOf(() => parseAgentAnswer(other))).toBe('CNI_IO_FAILURE')
       }),
     )
   })
 
-  it.each([-1, 256, 0.5, '0'])('with the exit code %j is none', (exitCode) => {
-    const wrong = JSON.stringify({ stdout: '', stderr: '', exitCode })
+  it.each([-1, 256])('with the exit code %j is none', (exitCode) => {
+    const wrong = formatAgentAnswer({ stdout: '', stderr: '', exitCode })
     expect(codeOf(() => parseAgentAnswer(wrong))).toBe('CNI_IO_FAILURE')
   })
 })

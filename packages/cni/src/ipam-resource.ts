@@ -41,6 +41,8 @@ export function ipamResource(
     async remove() {
       await delegate().del({
         ...attachment,
+        // Undoing is no part of what was given up.
+        signal: new AbortController().signal,
         ...(netns !== undefined && { netns }),
         ...(prevResult && { prevResult }),
       })

@@ -1,6 +1,6 @@
 import { createConnection } from 'node:net'
 import { CniError, type ExecOutcome } from '@podfabric/cni'
-import { type AgentCall, formatAgentCall, maxCallLength, parseAgentAnswer } from '../protocol.ts'
+import { type AgentCall, formatAgentCall, parseAgentAnswer } from '../protocol.ts'
 import { socketVariable } from './socket-path.ts'
 
 /**
@@ -9,27 +9,25 @@ import { socketVariable } from './socket-path.ts'
  * CNI_IO_FAILURE when the agent goes away meanwhile.
  */
 export async function callAgent(path: string, call: AgentCall): Promise<ExecOutcome> {
-  const octets = new TextEncoder().encode(formatAgentCall(call))
-  if (octets.length > maxCallLength) {
-    throw new CniError('CNI_DECODING_FAILURE', `a call of more than ${maxCallLength} octets`)
-  }
+  const octets = formatAgentCall(call)
   return parseAgentAnswer(await exchange(path, octets))
 }
 
-function exchange(path: string, octets: Uint8Array): Promise<string> {
+function exchange(path: string, octets: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    let answer = ''
+    const pieces: Uint8Array[] = []
     let connected = false
     const socket = createConnection({ path, allowHalfOpen: true })
-    socket.setEncoding('utf8')
     socket.on('connect', () => {
       connected = true
-      socket.end(octets)
+      // It stays open: its end would mean that the call is given up.
+      socket.write(octets)
     })
-    socket.on('data', (chunk: string) => {
-      answer += chunk
+    socket.on('data', (chunk: Uint8Array) => void pieces.push(chunk))
+    socket.on('end', () => {
+      socket.end()
+      resolve(Buffer.concat(pieces))
     })
-    socket.on('end', () => resolve(answer))
     socket.on('error', (cause) => reject(connected ? brokenOff(path, cause) : notThere(path, cause)))
   })
 }

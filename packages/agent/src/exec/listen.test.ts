@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { testFolder } from '../fixtures/folder.ts'
 import { type AgentCall, formatAgentCall, maxCallLength, parseAgentAnswer } from '../protocol.ts'
 import { callAgent } from './call-agent.ts'
-import { type ListenOptions, listen } from './listen.ts'
+import { type ListenOptions, listen, type Serve } from './listen.ts'
 
 const call: AgentCall = { type: 'dummy', env: { CNI_COMMAND: 'ADD' }, stdin: '{}' }
 const echo = async ({ type, stdin }: AgentCall): Promise<ExecOutcome> => ({
@@ -17,7 +17,14 @@ const echo = async ({ type, stdin }: AgentCall): Promise<ExecOutcome> => ({
   exitCode: 3,
 })
 
-async function listening(serve = echo, options: ListenOptions = {}) {
+/** A call whose stdin is one octet that is no text. */
+function notUtf8(): Uint8Array {
+  const octets = formatAgentCall({ ...call, stdin: 'x' })
+  octets[octets.length - 1] = 0xff
+  return octets
+}
+
+async function listening(serve: Serve = echo, options: ListenOptions = {}) {
   const path = join(await testFolder(), 'run', 'agent.sock')
   const socket = await listen(path, serve, options)
   onTestFinished(() => socket.close())
@@ -25,19 +32,16 @@ async function listening(serve = echo, options: ListenOptions = {}) {
 }
 
 /** Says something to a socket and, unless it is to stay open, finishes; what is answered. */
-async function say(path: string, octets: Uint8Array | string, stay = false): Promise<string> {
+async function say(path: string, octets: Uint8Array | string, stay = false): Promise<Uint8Array> {
   const socket: Socket = createConnection({ path, allowHalfOpen: true })
-  socket.setEncoding('utf8')
   await once(socket, 'connect')
-  let answer = ''
-  socket.on('data', (text: string) => {
-    answer += text
-  })
+  const answer: Uint8Array[] = []
+  socket.on('data', (piece: Uint8Array) => void answer.push(piece))
   socket.on('end', () => socket.end())
   if (stay) socket.write(octets)
   else socket.end(octets)
   await once(socket, 'close')
-  return answer
+  return Buffer.concat(answer)
 }
 
 describe('a listening agent', () => {
@@ -73,7 +77,9 @@ describe('a listening agent', () => {
 
   it('answers a call that is too long with an error', async () => {
     const { path } = await listening()
-    const answer = parseAgentAnswer(await say(path, new Uint8Array(maxCallLength + 1).fill(32)))
+    const answer = parseAgentAnswer(
+      await say(path, Buffer.concat([Buffer.from('PFC1'), new Uint8Array(12).fill(32)])),
+    )
     expect(JSON.parse(answer.stdout)).toMatchObject({
       code: 6,
       msg: `a call of more than ${maxCallLength} octets`,
@@ -81,10 +87,10 @@ describe('a listening agent', () => {
   })
 
   it.each([
-    ['no JSON', 'hello', 'the call is not JSON'],
-    ['another document', '{"type":1}', 'expected `type` as text'],
-    ['nothing', '', 'it is empty'],
-    ['octets that are not UTF-8', Uint8Array.of(0x22, 0xff, 0x22), 'not UTF-8'],
+    ['no call', 'hello', 'expected `PFC1` at its beginning'],
+    ['half a call', formatAgentCall(call).subarray(0, 30), 'expected as many octets'],
+    ['nothing', '', 'expected as many octets'],
+    ['octets that are not UTF-8', notUtf8(), 'stdin is not UTF-8'],
   ])('answers %s with an error', async (_what, octets, reason) => {
     const { path } = await listening()
     const answer = parseAgentAnswer(await say(path, octets))
@@ -102,22 +108,24 @@ describe('a listening agent', () => {
 
   it('gives up a call that does not arrive', async () => {
     const { path } = await listening(echo, { patience: 20 })
-    expect(await say(path, '{"type":', true)).toBe('')
+    expect(await say(path, 'PFC1', true)).toHaveLength(0)
   })
 
-  it('sees a call through when its executable is killed', async () => {
+  it('gives a call up when its executable is killed', async () => {
     const begun = Promise.withResolvers<void>()
-    const ended = Promise.withResolvers<void>()
-    const { path } = await listening(async (one) => {
+    const given = Promise.withResolvers<void>()
+    const { path } = await listening(async (one, { signal }) => {
+      if (one.stdin !== 'to be killed') return echo(one)
+      signal.addEventListener('abort', () => given.resolve())
       begun.resolve()
-      await ended.promise
+      await given.promise
       return echo(one)
     })
     const killed = createConnection({ path })
-    killed.end(formatAgentCall(call))
+    killed.write(formatAgentCall({ ...call, stdin: 'to be killed' }))
     await begun.promise
     killed.destroy()
-    ended.resolve()
+    await given.promise
     expect(await callAgent(path, call)).toMatchObject({ exitCode: 3 })
   })
 })
@@ -143,10 +151,10 @@ describe('close', () => {
 
   it('does not wait for a call that has not arrived', async () => {
     const socket = await listening()
-    const idle = say(socket.path, '{', true)
+    const idle = say(socket.path, 'P', true)
     await callAgent(socket.path, call)
     await socket.close()
-    expect(await idle).toBe('')
+    expect(await idle).toHaveLength(0)
   })
 })
 

@@ -10,6 +10,8 @@ export interface InProcessOptions {
   readonly plugins: Readonly<Record<string, PluginFactory>>
   /** What the plugins of one network get; asked for once for each network and plugin. Delegation is added: to the same plugins. */
   readonly context: (network: string) => NetworkContext | Promise<NetworkContext>
+  /** Runs the delegates that are not among the plugins. Default: there are no others. */
+  readonly elsewhere?: Exec
 }
 
 /** A plugin's context but for delegation, which follows from where plugins run. */
@@ -22,7 +24,7 @@ export interface InProcess extends Exec {
 }
 
 /** Runs plugins in this process, through the same edge as executables: the same octets in, the same octets out. */
-export function inProcess({ plugins, context }: InProcessOptions): InProcess {
+export function inProcess({ plugins, context, elsewhere }: InProcessOptions): InProcess {
   const hosts = new Map<string, PluginHost>()
 
   function hostOf(type: string): PluginHost {
@@ -50,10 +52,11 @@ export function inProcess({ plugins, context }: InProcessOptions): InProcess {
       return {
         ...own,
         delegate: (delegated) => {
-          if (!hosts.has(delegated)) {
+          const where = hosts.has(delegated) ? exec : elsewhere
+          if (where === undefined) {
             throw new CniError('CNI_INVALID_NETWORK_CONFIG', `there is no plugin ${delegated} to delegate to`)
           }
-          return execDelegate(exec, delegated, (text) => own.log.warn(text.trimEnd(), { plugin: delegated }))
+          return execDelegate(where, delegated, (text) => own.log.warn(text.trimEnd(), { plugin: delegated }))
         },
       }
     })
