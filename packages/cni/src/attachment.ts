@@ -70,10 +70,16 @@ export interface Attachments {
    * Leftovers of an ADD that was killed are removed first.
    */
   add(attachment: Intent, plan: (intent: Intent) => AttachmentPlan, options: AddOptions): Promise<AddResult>
-  /** Verifies every resource. Throws CNI_CHECK_FAILED with all that is wrong. */
-  check(attachment: Intent, resources: ResourceList): Promise<void>
-  /** Removes every resource in reverse, then the record. Goes on past failures and throws them as one. */
-  del(attachment: Intent, resources: ResourceList): Promise<void>
+  /**
+   * Verifies every resource. Throws CNI_CHECK_FAILED with all that is wrong. An attachment without a record fails, unless
+   * `foreign` says what one that another implementation made consists of.
+   */
+  check(attachment: Intent, resources: ResourceList, foreign?: ResourceList): Promise<void>
+  /**
+   * Removes every resource in reverse, then the record. Goes on past failures and throws them as one. Without a record the
+   * resources of `foreign` are removed too.
+   */
+  del(attachment: Intent, resources: ResourceList, foreign?: ResourceList): Promise<void>
   /** `del` for every recorded attachment that is not among the valid ones. Goes on past failures. */
   gc(valid: readonly AttachmentId[], resources: ResourceList): Promise<void>
   /** What is recorded and can be read. */
@@ -147,16 +153,17 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       }
     },
 
-    async check(attachment, resources) {
+    async check(attachment, resources, foreign) {
       const { intent } = await recorded(attachment)
-      if (intent === undefined) {
+      if (intent === undefined && foreign === undefined) {
         throw new CniError(
           'CNI_CHECK_FAILED',
           `${describe(attachment)} is not attached: there is no record of it`,
         )
       }
       const failures: CniError[] = []
-      for (const resource of resources({ ...intent, ...identity(attachment) })) {
+      const list = intent === undefined && foreign ? foreign : resources
+      for (const resource of list({ ...intent, ...identity(attachment) })) {
         await resource.verify().catch((error: unknown) => failures.push(toCniError(error, resource.name)))
       }
       if (failures.length === 0) return
@@ -170,9 +177,11 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       )
     },
 
-    async del(attachment, resources) {
+    async del(attachment, resources, foreign) {
       const { intent } = await recorded(attachment)
-      await del({ ...intent, ...identity(attachment) }, resources)
+      const all: ResourceList =
+        intent === undefined && foreign ? (each) => [...resources(each), ...foreign(each)] : resources
+      await del({ ...intent, ...identity(attachment) }, all)
     },
 
     async gc(valid, resources) {

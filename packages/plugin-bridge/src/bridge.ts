@@ -9,10 +9,13 @@ import {
   type Intent,
   inSandbox,
   ipamResource,
+  macSchema,
   mergeResults,
   type Plugin,
   type PluginContext,
+  parseConfig,
   type Request,
+  type Resource,
   toCniError,
   together,
 } from '@podfabric/cni'
@@ -20,6 +23,7 @@ import { prefixOf } from '@podfabric/netaddr'
 import { bridgeLink, removeBridge } from './bridge-link.ts'
 import { type BridgeConfig, parseBridgeConfig } from './config.ts'
 import { type ContainerNetwork, containerNetwork } from './container-network.ts'
+import { foreignPair } from './foreign-pair.ts'
 import { bridgeAddresses, routesOf, withGateways } from './gateway.ts'
 import { masquerade, removeMasquerade } from './masquerade.ts'
 import { sweepPairs, vethPair } from './veth-pair.ts'
@@ -74,11 +78,16 @@ export function bridge(context: PluginContext): Plugin<BridgeConfig> {
       await attachmentsFor(request).check(
         request,
         (intent) => planOf(context, request, intent, checked).resources,
+        (intent) => foreignList(context, request, intent, checked),
       )
     },
 
     async del(request) {
-      await attachmentsFor(request).del(request, (intent) => planOf(context, request, intent).resources)
+      await attachmentsFor(request).del(
+        request,
+        (intent) => planOf(context, request, intent).resources,
+        (intent) => [foreignPair(kernel, intent, request.config.bridge, request.prevResult)],
+      )
     },
 
     async gc(request) {
@@ -128,7 +137,8 @@ function planOf(
     return { ips, routes: routesOf(addresses.result, ips, config) }
   }
   const link = bridgeLink(context, source.name, config, () => bridgeAddresses(wanted().ips))
-  const pair = vethPair(kernel, source.name, intent, config)
+  const mac = request.args?.MAC ? parseConfig(macSchema, request.args.MAC, 'CNI_ARGS MAC') : undefined
+  const pair = vethPair(kernel, source.name, intent, { ...config, mac: config.mac ?? mac })
   const subnets = () => [...new Set(wanted().ips.map(({ address }) => prefixOf(address)))]
   return {
     resources: [
@@ -151,6 +161,24 @@ function planOf(
       }
     },
   }
+}
+
+/** What CHECK looks for where another implementation attached: not its masquerading, which has no words here. */
+function foreignList(
+  context: PluginContext,
+  request: PlannedRequest,
+  intent: Intent,
+  checked: ContainerNetwork,
+): readonly Resource[] {
+  const { kernel } = context
+  const { config, source, prevResult } = request
+  const { ipam: type } = config
+  return [
+    ...(type === undefined ? [] : [ipamResource(() => context.delegate(type), request, intent)]),
+    bridgeLink(context, source.name, config, () => bridgeAddresses(checked.ips)),
+    foreignPair(kernel, intent, config.bridge, prevResult),
+    containerNetwork(kernel, intent, () => checked),
+  ]
 }
 
 /** What a result lists for the interface of an attachment. */

@@ -1,4 +1,5 @@
 import {
+  CniError,
   type Mac,
   macSchema,
   type PluginConfig,
@@ -26,6 +27,8 @@ export interface BridgeConfig {
   readonly mtu: number | undefined
   /** The plugin that gives addresses; undefined for a network without any. */
   readonly ipam: string | undefined
+  /** Whether the container's interface stays down, for somebody else to set it up. Never with IPAM. */
+  readonly disableContainerInterface: boolean
   readonly dns: ResultDns | undefined
   /** The container's MAC address, asked for by capability `mac` or `args.cni.mac`. */
   readonly mac: Mac | undefined
@@ -48,6 +51,9 @@ const schema = v.object({
   ipMasq: flag,
   hairpinMode: flag,
   portIsolation: flag,
+  disableContainerInterface: flag,
+  // Of a port's VLAN, and there is none.
+  preserveDefaultVlan: flag,
   // Below 1280 IPv6 does not work (RFC 8200, section 5); 68 is the least for IPv4 (RFC 791). 0 is "not given".
   mtu: v.exactOptional(
     v.pipe(
@@ -65,7 +71,9 @@ const schema = v.object({
       options: v.exactOptional(v.array(v.string())),
     }),
   ),
-  ipMasqBackend: v.exactOptional(v.picklist(['nftables'])),
+  ipMasqBackend: v.exactOptional(
+    v.picklist(['nftables'], 'expected "nftables", the only one there is: leave it out'),
+  ),
   runtimeConfig: v.exactOptional(v.object({ mac: v.exactOptional(macSchema) }), {}),
   args: v.exactOptional(
     v.object({ cni: v.exactOptional(v.object({ mac: v.exactOptional(macSchema) }), {}) }),
@@ -74,18 +82,25 @@ const schema = v.object({
 })
 
 const unsupported = {
-  forceAddress: 'an address of the bridge that is not ours is never taken away',
+  forceAddress: 'take the other address off the bridge by hand: one that is not ours is never taken away',
   promiscMode: 'use hairpinMode',
-  vlan: 'VLANs are not implemented',
-  vlanTrunk: 'VLANs are not implemented',
-  macspoofchk: 'it is not implemented',
-  disableContainerInterface: 'the container’s interface is always set up',
+  vlan: 'VLANs are not implemented: use a bridge for each network',
+  vlanTrunk: 'VLANs are not implemented: use a bridge for each network',
+  macspoofchk: 'leave it out, and filter with nftables in a table of your own',
+  enabledad: 'leave it out: IPAM sees to it that an address is given once',
 }
 
 /** Throws CNI_INVALID_NETWORK_CONFIG or CNI_UNSUPPORTED_FIELD, naming the key. */
 export function parseBridgeConfig(config: PluginConfig): BridgeConfig {
   refuseKeys(config, unsupported)
-  const { mtu, dns, runtimeConfig, args, isGateway, ipMasqBackend, ...flags } = parseConfig(schema, config)
+  const { mtu, dns, runtimeConfig, args, isGateway, ipMasqBackend, preserveDefaultVlan, ...flags } =
+    parseConfig(schema, config)
+  if (flags.disableContainerInterface && config.ipam) {
+    throw new CniError(
+      'CNI_INVALID_NETWORK_CONFIG',
+      'disableContainerInterface: an interface that stays down takes no addresses; leave ipam out',
+    )
+  }
   return {
     ...flags,
     isGateway: isGateway || flags.isDefaultGateway,

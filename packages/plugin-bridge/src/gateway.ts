@@ -35,7 +35,7 @@ export function bridgeAddresses(ips: readonly GatewayedIp[]): readonly IfAddress
   return [...new Set(addresses)]
 }
 
-/** The container's routes: a default route to each gateway where asked for, and those of IPAM with their gateway filled in. */
+/** The container's routes: those of IPAM with their gateway filled in, then a default route to each gateway where asked for. */
 export function routesOf(
   given: AddResult,
   ips: readonly GatewayedIp[],
@@ -54,7 +54,7 @@ export function routesOf(
     const gateway = route.gateway ?? gatewayFor(prefixFamily(route.destination))
     return gateway ? { ...route, gateway } : route
   })
-  return [...defaults, ...filled]
+  return [...filled, ...defaults]
 }
 
 function firstOf(address: IfAddress): Ip {

@@ -55,7 +55,14 @@ export function vethPair(
   kernel: Kernel,
   network: string,
   attachment: AttachmentId & { readonly netns?: string },
-  { bridge, mtu, mac, hairpinMode: hairpin, portIsolation: isolated }: BridgeConfig,
+  {
+    bridge,
+    mtu,
+    mac,
+    hairpinMode: hairpin,
+    portIsolation: isolated,
+    disableContainerInterface: down,
+  }: BridgeConfig,
 ): VethPair {
   const { ifName, netns: path = '' } = attachment
   const name = hostLinkName(network, attachment)
@@ -74,7 +81,7 @@ export function vethPair(
           const peer = { name: ifName, netns, ...(mac && { mac }), ...size }
           await node.links.add({ kind: 'veth', name, alias, bridge, up: true, peer, ...size })
           if (hairpin || isolated) await node.links.set(name, { port: { hairpin, isolated } })
-          await sandbox.links.set(ifName, { up: true })
+          if (!down) await sandbox.links.set(ifName, { up: true })
           const inside = await sandbox.links.get(ifName)
           const outside = await node.links.get(name)
           interfaces = [
@@ -92,7 +99,8 @@ export function vethPair(
             throw new CniError('CNI_CHECK_FAILED', `${name} and ${ifName} of the container are not a pair`)
           }
           for (const link of [outside, inside]) {
-            if (!link.up) throw new CniError('CNI_CHECK_FAILED', `${link.name} is down`)
+            if (!link.up && !(down && link === inside))
+              throw new CniError('CNI_CHECK_FAILED', `${link.name} is down`)
           }
           if (outside.port?.bridge !== bridge) {
             const found = outside.port ? `a port of ${outside.port.bridge}` : 'no port of a bridge'
