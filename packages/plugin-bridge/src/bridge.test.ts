@@ -314,6 +314,70 @@ describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
     await runtime.del(network(), one)
   })
 
+  it.skipIf(skip)('masquerades for two interfaces of one container, until both are gone', async () => {
+    const before = await snapshot(node.kernel)
+    const runtime = runtimeOn()
+    const one = await pod('one')
+    const second = { ...one, ifName: 'eth1' }
+    await runtime.add(network(), one)
+    await runtime.add(network(), second)
+    await runtime.del(network(), one)
+    const rules = await onHost(async ({ nft }) => (await nft.list()).filter(({ kind }) => kind === 'rule'))
+    expect(rules).toHaveLength(1)
+    await runtime.del(network(), { ...second, netns: '' })
+    expect(await snapshot(node.kernel)).toEqual(before)
+  })
+
+  it.skipIf(skip)('collects masquerading and addresses with the last container', async () => {
+    const before = await snapshot(node.kernel)
+    const runtime = runtimeOn()
+    await runtime.add(network(), await pod('one'))
+    await runtime.gc(network(), [])
+    expect(await snapshot(node.kernel)).toEqual(before)
+    expect(await records()).toEqual([])
+  })
+
+  it.skipIf(skip)('leaves the container’s interface down where it is told to', async () => {
+    const runtime = runtimeOn()
+    const one = await pod('one')
+    const list = network({ disableContainerInterface: true })
+    await runtime.add(list, one)
+    expect(await inPod(one, async ({ links }) => (await links.get('eth0')).up)).toBe(false)
+    await runtime.check(list, one)
+    await runtime.del(list, one)
+  })
+
+  it.skipIf(skip)('takes the MAC address from CNI_ARGS', async () => {
+    const one = await pod('one')
+    const result = await runtimeOn().add(network(), { ...one, args: { MAC: '02:00:00:00:00:07' } })
+    expect(result.interfaces[2]?.mac).toBe('02:00:00:00:00:07')
+  })
+
+  it.skipIf(skip)(
+    'DELs a pair that nobody recorded, if its other end is in the network’s bridge',
+    async () => {
+      const attached = await pod('attached')
+      const other = await pod('other')
+      await onHost(({ links }) => links.add({ kind: 'bridge', name: 'cni0', up: true }))
+      for (const [{ netns: path }, name, bridgeName] of [
+        [attached, 'vetha', 'cni0'],
+        [other, 'vethb', undefined],
+      ] as const) {
+        const netns = await node.kernel.netns.open(path)
+        const peer = { name: 'eth0', netns }
+        await onHost(({ links }) =>
+          links.add({ kind: 'veth', name, up: true, peer, ...(bridgeName && { bridge: bridgeName }) }),
+        )
+        await netns[Symbol.asyncDispose]()
+        await runtimeOn().del(network(), { containerId: name, ifName: 'eth0', netns: path })
+      }
+      const left = await onHost(async ({ links }) => (await links.list()).map(({ name }) => name))
+      expect(left).toContain('vethb')
+      expect(left).not.toContain('vetha')
+      await onHost(({ links }) => links.delete('vethb'))
+    },
+  )
+
   it.skipIf(skip)('collects what is not valid, its addresses too, and never what is', async () => {
     const before = await snapshot(node.kernel)
     const runtime = runtimeOn()

@@ -26,6 +26,12 @@ describe('the configuration of bridge', () => {
     [{ isGateway: 'yes' }, 7, 'isGateway: expected boolean, found "yes"'],
     [{ mtu: 67 }, 7, 'mtu: expected 0, or a number from 68'],
     [{ vlan: 100 }, 2, 'vlan: 100 is not supported'],
+    [{ vlanTrunk: [{ id: 1 }] }, 2, 'vlanTrunk'],
+    [{ promiscMode: true }, 2, 'promiscMode: true is not supported'],
+    [{ forceAddress: true }, 2, 'forceAddress: true is not supported'],
+    [{ macspoofchk: true }, 2, 'macspoofchk: true is not supported'],
+    [{ enabledad: true }, 2, 'enabledad: true is not supported'],
+    [{ disableContainerInterface: true, ipam: { type: 'x' } }, 7, 'disableContainerInterface'],
     [{ ipMasqBackend: 'iptables' }, 7, 'ipMasqBackend'],
     [{ runtimeConfig: { mac: 'x' } }, 7, 'runtimeConfig.mac: "x" is not a MAC address'],
   ])('refuses %j', (config, number, message) => {
