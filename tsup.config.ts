@@ -36,12 +36,16 @@ const library = {
   minify: false,
 }
 
-// From the sources, module by module, so that what the executable does not use stays out of it.
+const onDemand = [manifest.name, '@podfabric/agent/exec/node-agent']
+
+// From the sources, module by module, so that what the executable does not use stays out of it. What it loads only when no
+// agent answers stays in its packages, where the kernel's native library is found.
 const executable = {
   ...shared,
   entry: entries(commands),
   splitting: false,
-  noExternal: [/./],
+  external: onDemand,
+  noExternal: [/^(?!@podfabric\/(plugin-[^/]+|agent\/exec\/node-agent)$)/],
   minify: true,
   esbuildOptions: (options: { conditions?: string[] }) => {
     options.conditions = ['@podfabric/source']

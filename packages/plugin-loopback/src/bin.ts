@@ -2,4 +2,8 @@
 import { run } from '@podfabric/agent/exec'
 import { cniVersions } from '@podfabric/cni'
 
-await run({ type: 'loopback', versions: cniVersions })
+await run({
+  type: 'loopback',
+  versions: cniVersions,
+  plugins: async () => ({ loopback: (await import('@podfabric/plugin-loopback')).default }),
+})

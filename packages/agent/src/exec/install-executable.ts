@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { formatTrailer, type Trailer } from './trailer.ts'
+
+export interface InstallExecutableOptions extends Trailer {
+  /** The file that the container runtime is to execute; its name is the plugin's type. */
+  readonly path: string
+  /** The thin client's octets; undefined writes a shell script that starts Node for each call. Default: this machine's. */
+  readonly client?: Uint8Array | undefined
+}
+
+/**
+ * Writes a plugin's executable: the thin client with its trailer, or, where there is no client for this machine, a script for
+ * `/bin/sh` that starts Node by its absolute path, whatever spaces that has and however long it is. Atomic: a temporary
+ * name in the same folder, synced, renamed, then the folder synced; mode 0755. The system's errors, and RangeError for
+ * a path that is not absolute.
+ */
+export async function installExecutable(options: InstallExecutableOptions): Promise<void> {
+  const { path } = options
+  const client = 'client' in options ? options.client : await thinClient()
+  const trailer = formatTrailer(options)
+  const octets = client === undefined ? shellScript(options) : Buffer.concat([client, trailer])
+  const temporary = join(dirname(path), `.podfabric-${randomBytes(8).toString('hex')}`)
+  try {
+    const file = await open(temporary, 'wx', 0o755)
+    try {
+      await file.writeFile(octets)
+      await file.chmod(0o755)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** The thin client for this machine, as this package's build made it; undefined where it made none. */
+export async function thinClient(): Promise<Uint8Array | undefined> {
+  const manifest = createRequire(import.meta.url).resolve('@podfabric/agent/package.json')
+  const platform = `${process.platform}-${process.arch}`
+  try {
+    return await readFile(join(dirname(manifest), 'dist/client', platform, 'podfabric-cni'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The kernel takes a shebang of 255 octets with one argument at most; a shell takes any path, in quotes. */
+function shellScript({ socket, node, script }: Trailer): Uint8Array {
+  const text = `#!/bin/sh
+PODFABRIC_AGENT="\${PODFABRIC_AGENT:-"${inQuotes(socket)}"}"
+export PODFABRIC_AGENT
+exec ${quoted(node)} ${quoted(script)}
+`
+  return new TextEncoder().encode(text)
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** Between double quotes. */
+function inQuotes(text: string): string {
+  return text.replaceAll(/[\\"$`]/g, '\\$&')
+}
