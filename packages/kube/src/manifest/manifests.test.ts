@@ -336,7 +336,8 @@ describe('what is warned about', () => {
 describe('formatYaml', () => {
   test('is read back to the same object, whatever its labels look like', () => {
     const texts = fc.oneof(
-      fc.constantFrom('yes', 'no', 'on', 'null', '~', '1', '0x1', '010', '1e3', '1_0', '<<', ''),
+      fc.constantFrom('yes', 'no', 'on', 'oN', 'null', '~', '1', '0x1', '0o7', '010', '1e3', '1_0', '<<', ''),
+      fc.string({ unit: fc.constantFrom(...'0123456789oxbXeE+-._:nNfFyYsSaAiI~=<') }),
       fc.string(),
     )
     fc.assert(

@@ -16,6 +16,7 @@ const reasons = (text: string) =>
 describe('readYaml', () => {
   test('takes yes, no, on and off for booleans, as Kubernetes does, unless they are quoted', () => {
     expect(read('[yes, No, on, OFF, y, n, "yes"]')).toEqual([true, false, true, false, true, false, 'yes'])
+    expect(read('[oN, yEs, nO, oFF, tRUE]')).toEqual(['oN', 'yEs', 'nO', 'oFF', 'tRUE'])
   })
 
   test('refuses a number with leading zeros instead of choosing a base', () => {

@@ -229,8 +229,8 @@ function plant(document: Document.Parsed, position: (offset: number) => Position
   function scalarValue(scalar: Scalar): YamlScalar['value'] {
     const { value, source } = scalar
     if (scalar.type === 'PLAIN' && source !== undefined) {
-      if (/^(y|yes|on)$/i.test(source)) return true
-      if (/^(n|no|off)$/i.test(source)) return false
+      if (/^(y|Y|yes|Yes|YES|on|On|ON)$/.test(source)) return true
+      if (/^(n|N|no|No|NO|off|Off|OFF)$/.test(source)) return false
       if (/^[-+]?0\d+$/.test(source)) {
         throw refuse(
           at(scalar),
