@@ -29,6 +29,21 @@ export const NETLINK_NETFILTER = 12
 /** How often a dump that the tables changed under is taken again before giving up. */
 const DUMP_ATTEMPTS = 20
 
+export interface BatchFailure {
+  /** The negated errno. */
+  readonly result: number
+  readonly sequence: number
+  readonly flags: number
+  /** struct nlmsgerr, and behind its 20 octets what the kernel says in attributes. */
+  readonly payload: Uint8Array
+}
+
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_SNDBUFFORCE = 32
+/** Octets; net.core.wmem_default is not less. */
+const DEFAULT_BUFFER = 128 * 1024
+
 /** A netlink socket in one namespace. The kernel works while it sends, so answers are there when `send` returns. */
 export class NetlinkSocket {
   readonly #sys: Syscalls
@@ -75,6 +90,55 @@ export class NetlinkSocket {
       labelText(operation),
       `the table changed during each of ${DUMP_ATTEMPTS} dumps`,
     )
+  }
+
+  /** Takes so many sequence numbers in a row, for `batch`; the first. */
+  reserve(count: number): number {
+    const first = this.#next()
+    this.#sequence = first + count - 1
+    return first
+  }
+
+  /**
+   * Sends messages as one batch of nfnetlink, numbered from `first` on; one of them asks for an acknowledgement.
+   * Returns the first failure, in the order of the messages, or undefined.
+   */
+  batch(messages: readonly Uint8Array[], first: number, operation: Label): BatchFailure | undefined {
+    const batch = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const message of messages) {
+      batch.set(message, at)
+      at += message.length
+    }
+    this.#makeRoom(batch.length)
+    checked(this.#sys.send(this.#fd, batch, 0), operation)
+    let failure: BatchFailure | undefined
+    for (let answered = false; ; ) {
+      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
+      if (received === negated('EAGAIN')) {
+        if (answered) return failure
+        throw new KernelError('EIO', labelText(operation), 'the kernel did not answer')
+      }
+      // So many errors that not all of them found room: the first ones did.
+      if (received === negated('ENOBUFS') && failure !== undefined) continue
+      if (typeof received === 'number') throw kernelError(received, operation)
+      for (const { type, sequence, flags, payload } of netlinkMessages(received.data)) {
+        if (type !== NLMSG_ERROR || sequence < first || sequence >= first + messages.length) continue
+        answered = true
+        const result = fixedHeader(payload, 20).getInt32(0, true)
+        if (result < 0 && (failure === undefined || sequence < failure.sequence)) {
+          failure = { result, sequence, flags, payload }
+        }
+      }
+    }
+  }
+
+  /** For a batch that is longer than what a socket takes at once; the limit is root's to pass. */
+  #makeRoom(length: number): void {
+    if (length <= DEFAULT_BUFFER / 2) return
+    if (this.#sys.setOption(this.#fd, SOL_SOCKET, SO_SNDBUFFORCE, 2 * length) < 0) {
+      this.#sys.setOption(this.#fd, SOL_SOCKET, SO_SNDBUF, 2 * length)
+    }
   }
 
   /** Whatever is asked of it afterwards is EBADF. */

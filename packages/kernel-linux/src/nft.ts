@@ -1,92 +1,98 @@
-import { spawn } from 'node:child_process'
-import { closeSync, writeSync } from 'node:fs'
-import { type Errno, formatNft, KernelError, type NftCommand, type NftObject } from '@podfabric/kernel'
-import { checked, type Label, labelText } from './errno.ts'
-import { inNamespace } from './namespace-window.ts'
-import { readRuleset } from './nft-json.ts'
+import { KernelError, type NftCommand, type NftObject } from '@podfabric/kernel'
+import { kernelError, type Label } from './errno.ts'
+import { Attributes, NLM_F_ACK, NLM_F_ACK_TLVS } from './netlink-message.ts'
+import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts'
+import { readRuleset } from './nft-list.ts'
+import { batchBegin, batchEnd, NFGEN_LENGTH, NFT_GETSET, nftMessage } from './nft-message.ts'
+import { readSetFacts } from './nft-set.ts'
+import { blamed, commandText, type NftSetLookup, transactionSteps } from './nft-transaction.ts'
 import type { Syscalls } from './syscall.ts'
 
-/** Applies the commands as one transaction, through nft(8) started within the namespace. */
-export async function applyNft(
+const NLMSGERR_ATTR_MSG = 1
+const NLMSGERR_ATTR_OFFS = 2
+
+/** Applies the commands as one transaction of nfnetlink. The error is the first command's that was refused. */
+export function applyNft(
   sys: Syscalls,
   namespaceFd: number,
   commands: readonly NftCommand[],
   label: Label,
-): Promise<void> {
+): void {
   if (commands.length === 0) return
-  await runNft(sys, namespaceFd, ['-f', '/dev/stdin'], scriptOf(commands, label), label)
-}
-
-function scriptOf(commands: readonly NftCommand[], label: Label): string {
+  const socket = openNetfilter(sys, namespaceFd, label)
   try {
-    return commands.map((command) => `${formatNft(command)}\n`).join('')
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-    throw new KernelError('EINVAL', labelText(label), error.message, { cause: error })
+    const steps = transactionSteps(commands, setLookup(socket))
+    const last = steps.at(-1)?.writer
+    if (last === undefined) return
+    const sequence = socket.reserve(steps.length + 2)
+    const messages = [
+      batchBegin().finish(sequence, 0),
+      ...steps.map(({ writer }, i) => writer.finish(sequence + 1 + i, writer === last ? NLM_F_ACK : 0)),
+      batchEnd().finish(sequence + 1 + steps.length, 0),
+    ]
+    const failure = socket.batch(messages, sequence, label)
+    if (failure === undefined) return
+    const step = steps[failure.sequence - sequence - 1]
+    const operation = step === undefined ? label : () => commandText(step.command)
+    const message = messages[failure.sequence - sequence]
+    throw kernelError(failure.result, operation, reasonOf(failure, message))
+  } finally {
+    socket.close()
   }
 }
 
 export async function listNft(sys: Syscalls, namespaceFd: number): Promise<readonly NftObject[]> {
-  const label = 'nft list ruleset'
-  const output = await runNft(sys, namespaceFd, ['-j', '-y', 'list', 'ruleset'], '', label)
-  return readRuleset(output, label)
-}
-
-async function runNft(
-  sys: Syscalls,
-  namespaceFd: number,
-  args: readonly string[],
-  input: string,
-  label: Label,
-): Promise<string> {
-  // nft opens its input again by path, which a pipe of this runtime does not survive.
-  const file = checked(sys.memoryFile('nft'), 'memfd_create')
+  const socket = openNetfilter(sys, namespaceFd, 'nft list ruleset')
   try {
-    writeSync(file, input, 0)
-    return await outputOf(sys, namespaceFd, args, file, label)
+    return readRuleset(socket)
   } finally {
-    closeSync(file)
+    socket.close()
   }
 }
 
-function outputOf(sys: Syscalls, namespaceFd: number, args: readonly string[], file: number, label: Label) {
-  return new Promise<string>((resolve, reject) => {
-    const child = inNamespace(sys, namespaceFd, () =>
-      spawn('nft', args, { stdio: [file, 'pipe', 'pipe'], env: { PATH: process.env.PATH, LC_ALL: 'C' } }),
+/** EOPNOTSUPP where the kernel has no nfnetlink at all. */
+function openNetfilter(sys: Syscalls, namespaceFd: number, label: Label): NetlinkSocket {
+  try {
+    return new NetlinkSocket(sys, namespaceFd, NETLINK_NETFILTER)
+  } catch (error) {
+    if (!(error instanceof KernelError) || error.code !== 'EPROTONOSUPPORT') throw error
+    throw new KernelError(
+      'EOPNOTSUPP',
+      typeof label === 'string' ? label : label(),
+      'this kernel has no nftables: no netlink of netfilter (nfnetlink, nf_tables)',
+      { cause: error },
     )
-    let output = ''
-    let complaint = ''
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      complaint += text
-    })
-    child.on('error', (cause) => {
-      const reason = 'the command nft could not be started; install nftables'
-      reject(new KernelError('EOPNOTSUPP', labelText(label), reason, { cause }))
-    })
-    child.on('close', (code) => {
-      if (code === 0) resolve(output)
-      else reject(new KernelError(errnoOf(complaint), labelText(label), reasonOf(complaint, code)))
-    })
-  })
+  }
 }
 
-const complaints: readonly (readonly [RegExp, Errno])[] = [
-  [/no such file or directory|does not exist/i, 'ENOENT'],
-  [/file exists/i, 'EEXIST'],
-  [/operation not permitted|permission denied/i, 'EPERM'],
-  [/device or resource busy/i, 'EBUSY'],
-  [/not supported/i, 'EOPNOTSUPP'],
-]
-
-/** nft prints strerror's words only. */
-function errnoOf(complaint: string): Errno {
-  return complaints.find(([pattern]) => pattern.test(complaint))?.[1] ?? 'EINVAL'
+function setLookup(socket: NetlinkSocket): NftSetLookup {
+  return (family, table, name) => {
+    const operation = `nft list set ${family} ${table} ${name}`
+    const ask = nftMessage(NFT_GETSET, family).attributeText(1, table).attributeText(2, name)
+    const [message] = socket.request(ask, operation)
+    const facts =
+      message === undefined ? undefined : readSetFacts(new Attributes(message.payload, NFGEN_LENGTH))
+    if (facts !== undefined) return facts
+    throw new KernelError('EOPNOTSUPP', operation, 'it is of a kind that this contract has no words for')
+  }
 }
 
-function reasonOf(complaint: string, code: number | null): string {
-  const line = complaint.split('\n').find((one) => one.includes('Error:'))
-  return line?.slice(line.indexOf('Error:') + 'Error:'.length).trim() ?? `nft ended with ${code}`
+/** The kernel's own words where it has some, or which of the names it did not take. */
+function reasonOf(
+  {
+    result,
+    flags,
+    payload,
+  }: { readonly result: number; readonly flags: number; readonly payload: Uint8Array },
+  message: Uint8Array | undefined,
+): string | undefined {
+  if ((flags & NLM_F_ACK_TLVS) === 0) return undefined
+  const told = new Attributes(payload, 20)
+  const words = told.text(NLMSGERR_ATTR_MSG)
+  if (words !== undefined) return words.charAt(0).toLowerCase() + words.slice(1)
+  const offset = told.u32(NLMSGERR_ATTR_OFFS)
+  const what = message === undefined || offset === undefined ? undefined : blamed(message, offset)
+  if (what === undefined) return undefined
+  const { message: text } = kernelError(result, '')
+  return `${what}: ${text.replace(/^: /, '').replace(/ \([A-Z0-9]+\)$/, '')}`
 }

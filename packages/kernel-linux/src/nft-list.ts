@@ -1,0 +1,160 @@
+import {
+  KernelError,
+  type NftChain,
+  type NftElements,
+  type NftKeyType,
+  type NftObject,
+  type NftRule,
+  type NftSet,
+  type NftTable,
+  type NftValue,
+} from '@podfabric/kernel'
+import { Attributes } from './netlink-message.ts'
+import type { NetlinkSocket } from './netlink-socket.ts'
+import { readInstructions } from './nft-instruction.ts'
+import { intervalsBetween, type NftEndpoint } from './nft-interval.ts'
+import {
+  familyIn,
+  NFGEN_LENGTH,
+  NFT_GETCHAIN,
+  NFT_GETGEN,
+  NFT_GETRULE,
+  NFT_GETSET,
+  NFT_GETSETELEM,
+  NFT_GETTABLE,
+  nftMessage,
+} from './nft-message.ts'
+import { decodeComment } from './nft-rule.ts'
+import { raiseRule } from './nft-rule-reader.ts'
+import { keyTypes, type NftSetFacts, readElements, readSetFacts } from './nft-set.ts'
+import { nftHooks } from './nft-transaction.ts'
+import { compareOctets, numberOf, printedValue } from './nft-value.ts'
+
+const LABEL = 'nft list ruleset'
+/** How often a list that the ruleset changed under is read again before giving up. */
+const ATTEMPTS = 20
+
+interface FoundSet extends NftSetFacts {
+  readonly family: NftObject['family']
+  readonly table: string
+  readonly name: string
+  readonly anonymous: boolean
+  readonly values: readonly NftValue[]
+}
+
+/** All that the contract has words for: tables, sets with their elements, chains, rules. EBUSY, EPROTO. */
+export function readRuleset(socket: NetlinkSocket): readonly NftObject[] {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = generation(socket)
+    const objects = readOnce(socket)
+    if (objects !== undefined && generation(socket) === before) return objects
+  }
+  throw new KernelError('EBUSY', LABEL, `the ruleset changed during each of ${ATTEMPTS} readings`)
+}
+
+function generation(socket: NetlinkSocket): number {
+  const [message] = socket.request(nftMessage(NFT_GETGEN), LABEL)
+  const id = message === undefined ? undefined : new Attributes(message.payload, NFGEN_LENGTH).u32Big(1)
+  if (id === undefined) throw new KernelError('EPROTO', LABEL, 'the kernel sent no generation')
+  return id
+}
+
+function readOnce(socket: NetlinkSocket): readonly NftObject[] | undefined {
+  try {
+    const tables = rows(socket, NFT_GETTABLE).map(
+      ({ family, attributes }): NftTable => ({ kind: 'table', family, name: attributes.text(1) ?? '' }),
+    )
+    const sets = readSets(socket)
+    const chains = rows(socket, NFT_GETCHAIN).flatMap(readChain)
+    const rules = rows(socket, NFT_GETRULE).flatMap((row) => readRule(row, sets))
+    return [...tables, ...sets.flatMap(setObjects), ...chains, ...rules]
+  } catch (error) {
+    // A set that went away between two dumps: the generation will tell.
+    if (error instanceof KernelError && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+interface Row {
+  readonly family: NftObject['family']
+  readonly attributes: Attributes
+}
+
+function rows(socket: NetlinkSocket, type: number): readonly Row[] {
+  return socket
+    .dump(() => nftMessage(type), LABEL)
+    .flatMap(({ payload }) => {
+      const family = familyIn(payload)
+      return family === undefined ? [] : [{ family, attributes: new Attributes(payload, NFGEN_LENGTH) }]
+    })
+}
+
+function readSets(socket: NetlinkSocket): readonly FoundSet[] {
+  return rows(socket, NFT_GETSET).flatMap(({ family, attributes }) => {
+    const facts = readSetFacts(attributes)
+    const [table, name] = [attributes.text(1), attributes.text(2)]
+    if (facts === undefined || table === undefined || name === undefined) return []
+    const ask = () => nftMessage(NFT_GETSETELEM, family).attributeText(1, table).attributeText(2, name)
+    const ends = socket
+      .dump(ask, LABEL)
+      .flatMap(({ payload }) => readElements(new Attributes(payload, NFGEN_LENGTH), facts))
+    return [{ ...facts, family, table, name, values: valuesOf(facts, ends) }]
+  })
+}
+
+function valuesOf({ type, interval }: NftSetFacts, ends: readonly NftEndpoint[]): readonly NftValue[] {
+  const intervals = interval
+    ? intervalsBetween(ends)
+    : ends.map(({ key }) => ({ first: key, last: key })).toSorted((a, b) => compareOctets(a.first, b.first))
+  return intervals.flatMap((one) => printedValue(type, one) ?? [])
+}
+
+function setObjects({ family, table, name, type, interval, anonymous, values }: FoundSet) {
+  if (anonymous || !keyTypes.some((known) => known === type)) return []
+  const set: NftSet = {
+    kind: 'set',
+    family,
+    table,
+    name,
+    type: type as NftKeyType,
+    ...(interval ? { interval } : {}),
+  }
+  const elements: NftElements = { kind: 'elements', family, table, set: name, elements: values }
+  return values.length === 0 ? [set] : [set, elements]
+}
+
+function readChain({ family, attributes }: Row): NftChain[] {
+  const [table, name, type] = [attributes.text(1), attributes.text(3), attributes.text(7)]
+  if (table === undefined || name === undefined) return []
+  const place = attributes.nested(4)
+  if (place === undefined) return [{ kind: 'chain', family, table, name }]
+  const hook = nftHooks[place.u32Big(1) ?? -1]
+  if (hook === undefined || (type !== 'filter' && type !== 'nat')) return []
+  const priority = (place.u32Big(2) ?? 0) | 0
+  const policy = attributes.u32Big(5) === 0 ? 'drop' : 'accept'
+  return [{ kind: 'chain', family, table, name, base: { type, hook, priority, policy } }]
+}
+
+function readRule({ family, attributes }: Row, sets: readonly FoundSet[]): NftRule[] {
+  const [table, chain] = [attributes.text(1), attributes.text(2)]
+  const instructions = readInstructions(attributes.bytes(4) ?? new Uint8Array())
+  if (table === undefined || chain === undefined || instructions === undefined) return []
+  const anonymous = (name: string) =>
+    sets.find((set) => set.family === family && set.table === table && set.name === name)?.values
+  const expressions = raiseRule(instructions, family, anonymous)
+  if (expressions === undefined) return []
+  const data = attributes.bytes(7)
+  const comment = data === undefined ? undefined : decodeComment(data)
+  const handle = attributes.bytes(3)
+  return [
+    {
+      kind: 'rule',
+      family,
+      table,
+      chain,
+      expressions,
+      ...(comment === undefined ? {} : { comment }),
+      ...(handle === undefined ? {} : { handle: numberOf(handle) }),
+    },
+  ]
+}
