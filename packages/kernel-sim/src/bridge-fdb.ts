@@ -15,6 +15,8 @@ export class BridgeFdbEntry {
   state: NonNullable<FdbEntry['state']>
   /** When it was last seen as a source. */
   seen: number
+  /** Whether somebody added it by hand: the kernel does not take it away with an address of its own. */
+  byHand = false
 
   constructor(
     high: number,
@@ -94,10 +96,34 @@ export class BridgeFdb {
     this.#notify('gone', entry)
   }
 
+  /** Makes an address local: of a port, or of the bridge itself. What is local already stays (fdb_add_local). */
+  addLocal(high: number, low: number, port: BridgePort | undefined): void {
+    if (high === 0 && low === 0) return
+    const known = this.get(high, low)
+    if (known?.state === 'permanent') return
+    if (known !== undefined) this.delete(known)
+    this.add(new BridgeFdbEntry(high, low, port, 'permanent', 0))
+  }
+
+  /** A port's local address goes, unless another port or the bridge has the same (fdb_delete_local). */
+  deleteLocal(entry: BridgeFdbEntry): void {
+    const { ports, macHigh, macLow } = this.#bridge
+    const { high, low, port } = entry
+    const heir = ports.find((other) => {
+      return other !== port && other.device.macHigh === high && other.device.macLow === low
+    })
+    const isBridges = port !== undefined && macHigh === high && macLow === low
+    if (heir === undefined && !isBridges) return this.delete(entry)
+    entry.port = heir
+    entry.byHand = false
+  }
+
   /** Forgets what was learned on a port; `all` takes the permanent and static entries too. */
   flushPort(port: BridgePort, all: boolean): void {
     for (const entry of this.#entries) {
-      if (entry?.port === port && (all || entry.state === 'dynamic')) this.delete(entry)
+      if (entry?.port !== port) continue
+      if (entry.state === 'dynamic') this.delete(entry)
+      else if (all) entry.state === 'permanent' ? this.deleteLocal(entry) : this.delete(entry)
     }
   }
 

@@ -1,7 +1,7 @@
 import { type BridgeLink, KernelError } from '@podfabric/kernel'
-import { ZERO_MAC } from '@podfabric/netaddr'
+import { type Mac, ZERO_MAC } from '@podfabric/netaddr'
 import { setU16At, setU32At, u16At } from '@podfabric/wire'
-import { BridgeFdb, BridgeFdbEntry } from './bridge-fdb.ts'
+import { BridgeFdb } from './bridge-fdb.ts'
 import { bridgeNetfilter } from './bridge-netfilter.ts'
 import { BridgePort } from './bridge-port.ts'
 import { Device } from './device.ts'
@@ -46,8 +46,7 @@ export class Bridge extends Device {
 
   addPort(device: Device, operation: string): void {
     if (device instanceof Bridge) {
-      const code = device === this ? 'EINVAL' : 'ELOOP'
-      throw new KernelError(code, operation, 'a bridge cannot be a port of a bridge')
+      throw new KernelError('ELOOP', operation, 'a bridge cannot be a port of a bridge')
     }
     if (device.kind === 'loopback')
       throw new KernelError('EINVAL', operation, 'lo cannot be a port of a bridge')
@@ -58,7 +57,7 @@ export class Bridge extends Device {
     device.port = port
     this.ports.push(port)
     this.#looked = true
-    this.addLocal(port)
+    this.fdb.addLocal(device.macHigh, device.macLow, port)
     this.#followPorts()
     this.refresh()
     device.changed()
@@ -75,21 +74,20 @@ export class Bridge extends Device {
     device.changed()
   }
 
-  /** The port's own MAC address is local. */
-  addLocal(port: BridgePort): void {
-    const { macHigh, macLow } = port.device
-    const known = this.fdb.get(macHigh, macLow)
-    if (known?.state === 'permanent') return
-    if (known !== undefined) this.fdb.delete(known)
-    this.fdb.add(new BridgeFdbEntry(macHigh, macLow, port, 'permanent', 0))
-  }
-
   /** A port's MAC address was another before. */
   portMacChanged(port: BridgePort, high: number, low: number): void {
     const before = this.fdb.get(high, low)
-    if (before?.port === port && before.state === 'permanent') this.fdb.delete(before)
-    this.addLocal(port)
+    if (before?.port === port && before.state === 'permanent' && !before.byHand) this.fdb.deleteLocal(before)
+    this.fdb.addLocal(port.device.macHigh, port.device.macLow, port)
     this.#followPorts()
+  }
+
+  /** The bridge's own address is local too, and the one before only where a port has it. */
+  override setMac(mac: Mac): void {
+    const before = this.fdb.get(this.macHigh, this.macLow)
+    if (before?.state === 'permanent' && before.port === undefined && !before.byHand) this.fdb.delete(before)
+    super.setMac(mac)
+    this.fdb.addLocal(this.macHigh, this.macLow, undefined)
   }
 
   portMtuChanged(): void {

@@ -151,7 +151,14 @@ export abstract class Device implements Receiver {
     this.running = running
     this.port?.bridge.portChanged(this.port)
     if (running) ipv6Running(this)
+    else this.#forget()
     this.changed()
+  }
+
+  /** Who was seen over a medium that is gone may not be there any more (neigh_carrier_down). */
+  #forget(): void {
+    this.neighbors4.clearSeen()
+    this.neighbors6.clearSeen()
   }
 
   /** What depends on this link's administrative state. */

@@ -73,7 +73,9 @@ function changeBridgeFdb(
   const known = fdb.get(high, low)
   if (known !== undefined && verb !== 'replace') throw exists(operation)
   if (known !== undefined) fdb.delete(known)
-  fdb.add(new BridgeFdbEntry(high, low, port, state, bridge.simulation.clock.now()))
+  const entry = new BridgeFdbEntry(high, low, port, state, bridge.simulation.clock.now())
+  entry.byHand = true
+  fdb.add(entry)
 }
 
 function changeVxlanFdb(device: Vxlan, verb: FdbVerb, row: FdbEntry, operation: string): void {

@@ -66,8 +66,9 @@ export class Ipv6Address {
 /** EEXIST where the link has the address, with whichever length; EACCES where IPv6 is off. */
 export function addAddress6(device: Device, row: Address, operation: string): void {
   const added = new Ipv6Address(row)
-  if (isUnspecified(added.ip) || isMulticast(added.ip)) {
-    throw new KernelError('EINVAL', operation, `${added.ip} is no address of a host`)
+  const elsewhere = added.ip === LOOPBACK_IPV6 && device.kind !== 'loopback'
+  if (isUnspecified(added.ip) || isMulticast(added.ip) || elsewhere) {
+    throw new KernelError('EADDRNOTAVAIL', operation, `${added.ip} is no address of a host`)
   }
   if (device.netns.sysctls.ipv6(device, 'disable_ipv6') !== 0) {
     throw new KernelError('EACCES', operation, `IPv6 is switched off on ${device.name}`)
@@ -98,6 +99,7 @@ export function replaceAddress6(device: Device, row: Address, operation: string)
 
 /** EADDRNOTAVAIL. */
 export function deleteAddress6(device: Device, address: IfAddress, operation: string): void {
+  if (device.mtu < LEAST_MTU) throw new KernelError('ENXIO', operation, `${device.name} has no IPv6`)
   const known = device.addresses6.find((candidate) => candidate.address === address)
   if (known === undefined) {
     throw new KernelError('EADDRNOTAVAIL', operation, `${device.name} does not have the address`)
@@ -193,7 +195,7 @@ function addLocalRoute(device: Device, address: Ipv6Address): void {
 
 /** The subnet-router anycast address of an address' network, RFC 4291 section 2.6.1. Routers have it. */
 export function addAnycastRoute(device: Device, address: Ipv6Address): void {
-  if (address.tentative || address.length >= 127 || device.kind === 'loopback') return
+  if (address.tentative || address.length >= 127) return
   const network = prefixFrom(address.ip, address.length).split('/')[0] as Ip
   add(device, 'anycast', prefixFrom(network, 128), TABLE_LOCAL, 0)
 }

@@ -7,7 +7,7 @@ import {
   type VethSpec,
   type VxlanSpec,
 } from '@podfabric/kernel'
-import { isV4, type Mac } from '@podfabric/netaddr'
+import { isLinkLocal, isMulticast, isV4, type Mac } from '@podfabric/netaddr'
 import { VXLAN_PORT_LINUX } from '@podfabric/overlay'
 import { Bridge } from './bridge.ts'
 import { checkMac, type Device } from './device.ts'
@@ -23,6 +23,9 @@ const NAME_LIMIT = 15
 const ALIAS_LIMIT = 255
 /** IPv6 needs links that carry this much. */
 const IPV6_LEAST_MTU = 1280
+/** What Ethernet links take. */
+const LEAST_MTU = 68
+const LARGEST_MTU = 65_535
 
 /** Finds the namespace behind a reference of the same node. */
 export type Resolve = (netns: Netns) => NetworkNamespace
@@ -39,6 +42,8 @@ export function addLink(netns: NetworkNamespace, spec: LinkSpec, resolve: Resolv
   checkName(spec.name, operation)
   checkAlias(spec.alias, operation)
   if (spec.bridge !== undefined) linkNamed(netns, spec.bridge, operation)
+  if (spec.kind !== 'bridge') checkWishedMtu(spec.mtu, operation)
+  if (spec.kind === 'veth') checkWishedMtu(spec.peer.mtu, operation)
   if (spec.kind === 'vxlan') checkVxlan(netns, spec, operation)
   if (spec.mac !== undefined) checkMac(spec.mac, operation)
   checkFree(netns, spec.name, operation)
@@ -97,10 +102,16 @@ function makeBridge(netns: NetworkNamespace, spec: BridgeSpec, operation: string
   return device
 }
 
-function checkVxlan(netns: NetworkNamespace, { vni, underlay }: VxlanSpec, operation: string): void {
+function checkVxlan(netns: NetworkNamespace, { vni, underlay, local }: VxlanSpec, operation: string): void {
   if (underlay !== undefined) linkNamed(netns, underlay, operation)
   if (!Number.isInteger(vni) || vni < 0 || vni > 0xff_ffff) {
     throw new KernelError('ERANGE', operation, `vni ${vni} is not a number of 24 bits`)
+  }
+  if (local !== undefined && isMulticast(local)) {
+    throw new KernelError('EINVAL', operation, `${local} is a group, and no source`)
+  }
+  if (underlay === undefined && local !== undefined && !isV4(local) && isLinkLocal(local)) {
+    throw new KernelError('EINVAL', operation, `${local} says nothing without a link`)
   }
 }
 
@@ -141,6 +152,12 @@ function checkName(name: string, operation: string): void {
   }
 }
 
+/** Kinds of links that look at it themselves do so before anything else (veth_validate, vxlan_validate). */
+function checkWishedMtu(mtu: number | undefined, operation: string): void {
+  if (mtu === undefined || (mtu >= LEAST_MTU && mtu <= LARGEST_MTU)) return
+  throw new KernelError('EINVAL', operation, `mtu ${mtu} is not between ${LEAST_MTU} and ${LARGEST_MTU}`)
+}
+
 function checkAlias(alias: string | undefined, operation: string): void {
   if (alias === undefined || new TextEncoder().encode(alias).length <= ALIAS_LIMIT) return
   throw new KernelError('ERANGE', operation, `the alias is longer than ${ALIAS_LIMIT} octets`)
@@ -175,7 +192,8 @@ export function setLink(
   if (change.netns !== undefined) moveLink(device, resolve(change.netns), change.name ?? name, operation)
   if (change.mac !== undefined) setMac(device, change.mac, operation)
   if (change.mtu !== undefined) setMtu(device, change.mtu, operation)
-  if (change.name !== undefined && change.name !== device.name) {
+  // An empty name is no wish.
+  if (change.name && change.name !== device.name) {
     checkName(change.name, operation)
     checkFree(device.netns, change.name, operation)
     device.netns.rename(device, change.name)
@@ -214,10 +232,11 @@ function setMtu(device: Device, mtu: number, operation: string): void {
 }
 
 function setBridge(device: Device, name: string | null, operation: string): void {
-  const bridge = name === null ? undefined : bridgeNamed(device.netns, name, operation)
-  if (device.port?.bridge === bridge) return
+  const wish = name === null ? undefined : linkNamed(device.netns, name, operation)
+  if (device.port?.bridge === wish) return
+  // It has left the one before it is looked whether the other takes it (do_set_master).
   device.port?.bridge.removePort(device)
-  bridge?.addPort(device, operation)
+  if (wish !== undefined) bridgeNamed(device.netns, wish.name, operation).addPort(device, operation)
 }
 
 function setPort(device: Device, change: NonNullable<LinkChange['port']>, operation: string): void {

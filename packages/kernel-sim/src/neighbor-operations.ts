@@ -9,10 +9,16 @@ function tableFor(netns: NetworkNamespace, row: NeighborKey, operation: string):
   return isV4(row.address) ? device.neighbors4 : device.neighbors6
 }
 
+/** RFC 8200 section 5: a link that carries less has no IPv6. */
+function isSmall(netns: NetworkNamespace, { link }: NeighborKey): boolean {
+  return (netns.find(link)?.mtu ?? 0) < 1280
+}
+
 function checkFamily(netns: NetworkNamespace, row: NeighborKey, operation: string): void {
   const device = linkNamed(netns, row.link, operation)
-  if (isV4(row.address) || netns.sysctls.ipv6(device, 'disable_ipv6') === 0) return
-  throw new KernelError('EINVAL', operation, `IPv6 is switched off on ${device.name}`)
+  if (isV4(row.address)) return
+  if (netns.sysctls.ipv6(device, 'disable_ipv6') === 0 && !isSmall(netns, row)) return
+  throw new KernelError('EINVAL', operation, `there is no IPv6 on ${device.name}`)
 }
 
 /** EEXIST; a proxy entry may be added again, as on Linux. EINVAL without a MAC address that the state needs. */
@@ -27,6 +33,9 @@ export function addNeighbor(netns: NetworkNamespace, row: Neighbor, operation: s
 export function replaceNeighbor(netns: NetworkNamespace, row: Neighbor, operation: string): void {
   const table = tableFor(netns, row, operation)
   if (row.proxy) {
+    if (!isV4(row.address) && isSmall(netns, row)) {
+      throw new KernelError('ENOBUFS', operation, `the MTU of ${row.link} is too little for IPv6`)
+    }
     table.addProxy(row.address, row.protocol)
     return
   }

@@ -152,6 +152,11 @@ export class NeighborTable {
     for (const entry of [...this.entries()]) this.delete(entry)
   }
 
+  /** Forgets all but the permanent ones. */
+  clearSeen(): void {
+    for (const entry of [...this.entries()]) if (entry.state !== 'permanent') this.delete(entry)
+  }
+
   /** As `clear`, and answers for nobody any more: what a link that goes down does. */
   clearAll(): void {
     this.clear()

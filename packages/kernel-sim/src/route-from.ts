@@ -7,6 +7,7 @@ import {
   ipv4ToNumber,
   ipv6ToWords,
   isLinkLocal,
+  isUnspecified,
   isV4,
   prefixFamily,
 } from '@podfabric/netaddr'
@@ -25,10 +26,11 @@ const DROPS: ReadonlySet<string> = new Set(['blackhole', 'unreachable', 'prohibi
  * ENETUNREACH (IPv4) or EHOSTUNREACH (IPv6) for a gateway that is on no link.
  */
 export function routeFrom(netns: NetworkNamespace, route: Route, operation: string): RouteEntry {
-  const { destination, type = 'unicast', gateway, source, table = TABLE_MAIN, mtu, advmss } = route
+  const { destination, type = 'unicast', gateway, table = TABLE_MAIN, mtu, advmss } = route
+  // The unspecified address is no preference.
+  const source = route.source && isUnspecified(route.source) ? undefined : route.source
   const family = prefixFamily(destination)
   const refuse = (reason: string): KernelError => new KernelError('EINVAL', operation, reason)
-  const _notOwn = (ip: Ip): KernelError => refuse(`${ip} is not an address of this namespace`)
   for (const ip of [gateway, source]) {
     if (ip !== undefined && isV4(ip) !== (family === 4)) throw refuse(`${ip} is of another family`)
   }
@@ -43,6 +45,9 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
     if (family === 4 && (gateway !== undefined || named !== undefined)) {
       throw refuse(`a ${type} route leads nowhere`)
     }
+    if (family === 6 && source !== undefined && !isOwn(netns, source)) {
+      throw refuse(`${source} is not an address of this namespace`)
+    }
     return new RouteEntry({
       ...common,
       device: undefined,
@@ -51,9 +56,9 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
     })
   }
   const scope = family === 4 ? (route.scope ?? defaultScope(type, gateway !== undefined)) : undefined
-  if (type === 'local' && scope !== undefined && scope !== 'host' && scope !== 'nowhere') {
+  if (type === 'local' && scope !== undefined && scope !== 'host')
     throw refuse('a local route has scope host')
-  }
+  if (scope === 'nowhere') throw refuse('only a route that drops has scope nowhere')
   if (family === 6 && named !== undefined && netns.sysctls.ipv6(named, 'disable_ipv6') !== 0) {
     throw new KernelError('ENODEV', operation, `IPv6 is switched off on ${named.name}`)
   }

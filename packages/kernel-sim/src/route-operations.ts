@@ -74,16 +74,23 @@ export function deleteRoute(netns: NetworkNamespace, key: RouteKey, operation: s
     .find((entry) => hasAll(entry.row(), key))
   if (found === undefined) {
     // Every IPv6 table ends with an entry that refuses; Linux finds that, and does not let it go.
-    const bare = Object.keys(key).every((name) => name === 'destination' || name === 'table')
+    const bare = !key.link && !key.gateway && !key.metric && !key.protocol
     const atEnd = probe.family === 6 && probe.length === 0 && bare && netns.ipv6.tables.has(table)
     throw new KernelError(atEnd ? 'ENOENT' : 'ESRCH', operation, 'there is no such route')
   }
   removeRoute(netns, found)
 }
 
+/** What an IPv6 delete does not look at (ip6_route_del). */
+const IGNORED6: ReadonlySet<string> = new Set(['type', 'source', 'scope', 'onlink', 'mtu', 'advmss'])
+
 function hasAll(row: Route, key: RouteKey): boolean {
+  const is6 = prefixFamily(key.destination) === 6
   return Object.entries(key).every(([name, value]) => {
     if (value === undefined || name === 'table') return true
+    if (is6 && IGNORED6.has(name)) return true
+    // 0 is no wish.
+    if (is6 && value === 0) return true
     const own = row[name as keyof Route]
     return name === 'onlink' ? (own ?? false) === value : own === value
   })

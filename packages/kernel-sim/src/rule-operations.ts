@@ -1,20 +1,31 @@
 import { KernelError, type Rule } from '@podfabric/kernel'
-import { prefixFamily } from '@podfabric/netaddr'
+import { prefixFamily, prefixLength } from '@podfabric/netaddr'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { PROTOCOL_KERNEL } from './route-entry.ts'
 import { RuleEntry } from './rule-entry.ts'
 
 /** EEXIST where there is the very same rule. Rules of one priority are asked in the order they came. */
-export function addRule(netns: NetworkNamespace, rule: Rule, operation: string): void {
-  checkRule(rule, operation)
+export function addRule(netns: NetworkNamespace, wish: Rule, operation: string): void {
+  checkRule(wish, operation)
+  const rule = plain(wish)
   const routing = rule.family === 4 ? netns.ipv4 : netns.ipv6
   if (routing.rules.some((known) => isSameRule(known.row, rule))) {
     throw new KernelError('EEXIST', operation, 'there is such a rule already')
   }
   const place = routing.rules.findIndex(({ row: { priority } }) => priority > rule.priority)
   const at = place < 0 ? routing.rules.length : place
-  routing.rules = [...routing.rules.slice(0, at), new RuleEntry({ ...rule }), ...routing.rules.slice(at)]
-  if (netns.watched) netns.notify({ table: 'rules', type: 'new', row: { ...rule } })
+  routing.rules = [...routing.rules.slice(0, at), new RuleEntry(rule), ...routing.rules.slice(at)]
+  if (netns.watched) netns.notify({ table: 'rules', type: 'new', row: rule })
+}
+
+/** The row as it is listed: what says nothing is left out. */
+function plain({ invert, from, to, ...rest }: Rule): Rule {
+  return {
+    ...rest,
+    ...(from !== undefined && prefixLength(from) > 0 && { from }),
+    ...(to !== undefined && prefixLength(to) > 0 && { to }),
+    ...(invert === true && { invert }),
+  }
 }
 
 function checkRule({ priority, family, from, to }: Rule, operation: string): void {
@@ -28,7 +39,6 @@ function checkRule({ priority, family, from, to }: Rule, operation: string): voi
   }
 }
 
-/** As Linux compares them: prefixes that the new one does not name are not compared, nor is `invert`. */
 /** As Linux compares them: prefixes that the new one does not name are not compared, nor is `invert`; its own rules never. */
 function isSameRule(known: Rule, added: Rule): boolean {
   if (known.protocol === PROTOCOL_KERNEL) return false
@@ -40,7 +50,8 @@ function isSameRule(known: Rule, added: Rule): boolean {
 }
 
 /** ENOENT. The first rule that has all that is given. */
-export function deleteRule(netns: NetworkNamespace, rule: Rule, operation: string): void {
+export function deleteRule(netns: NetworkNamespace, wish: Rule, operation: string): void {
+  const rule = plain(wish)
   const routing = rule.family === 4 ? netns.ipv4 : netns.ipv6
   const found = routing.rules.find(({ row }) => fits(row, rule))
   if (found === undefined) throw new KernelError('ENOENT', operation, 'there is no such rule')

@@ -25,6 +25,16 @@ const GLOBAL = {
   'net.ipv6.ip_nonlocal_bind': '0',
 }
 
+/** Linux checks the range of these. */
+const LARGEST: ReadonlyMap<string, number> = new Map([
+  ['net.ipv4.icmp_echo_ignore_all', 1],
+  ['net.ipv4.icmp_echo_ignore_broadcasts', 1],
+  ['net.ipv4.ip_nonlocal_bind', 255],
+])
+
+/** RFC 8200 section 5. */
+const IPV6_LEAST_MTU = 1280
+
 type GlobalKey = keyof typeof GLOBAL
 
 /** The sysctls of one namespace. Names that are not here are ENOENT. */
@@ -89,6 +99,8 @@ export class Sysctls {
   set(name: string, value: string): void {
     const operation = `sysctl -w ${name}=${value}`
     const plain = canonical(name)
+    // Nothing written is nothing changed.
+    if (value.trim() === '') return void this.get(name)
     if (plain === 'net.ipv4.ip_forward') return this.set('net.ipv4.conf.all.forwarding', value)
     if (isKey(this.#global, plain)) return this.#setGlobal(plain, value, operation)
     const place = this.#place(plain, operation)
@@ -112,6 +124,10 @@ export class Sysctls {
     const wanted = GLOBAL[key].split('\t').length
     if (numbers.length !== wanted) throw invalid(operation, `${wanted} numbers are wanted`)
     const [first = 0, last = 0] = numbers
+    const largest = LARGEST.get(key)
+    if (largest !== undefined && !(first >= 0 && first <= largest)) {
+      throw invalid(operation, `it is from 0 to ${largest}`)
+    }
     if (key === 'net.ipv4.ip_local_port_range') {
       if (first < 1 || last > 65_535 || first > last) throw invalid(operation, 'ports are from 1 to 65535')
       this.ports = [first, last]
@@ -129,7 +145,9 @@ export class Sysctls {
     const found = /^net\.(ipv4|ipv6)\.(conf|neigh)\.([^.]+)\.([^.]+)$/.exec(name)
     const [, family, kind, linkName = '', key = ''] = found ?? []
     const link = found === null ? undefined : this.#link(linkName)
-    if (link !== undefined && !(kind === 'neigh' && link === 'all')) {
+    // A link that is too small for IPv6 has none of it (addrconf_ifdown).
+    const small = family === 'ipv6' && typeof link === 'object' && link.mtu < IPV6_LEAST_MTU
+    if (link !== undefined && !small && !(kind === 'neigh' && link === 'all')) {
       const settings = link === 'all' ? this.#all : link === 'default' ? this.#default : link.settings
       const conf = family === 'ipv4' ? 'ipv4' : 'ipv6'
       const group = kind === 'conf' ? conf : family === 'ipv4' ? 'neigh4' : 'neigh6'
