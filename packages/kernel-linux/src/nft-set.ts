@@ -63,7 +63,8 @@ export function writeAnonymousSet(
 
 function writeSet(writer: NetlinkWriter, name: string, type: NftKind, flags: number, id: number): void {
   const { code, length, hostOrder } = nftKinds[type]
-  const order = hostOrder === true ? HOST_ORDER : NETWORK_ORDER
+  // nft counts names among what the processor orders, though their octets stay as they are.
+  const order = hostOrder === true || type === 'ifname' ? HOST_ORDER : NETWORK_ORDER
   writer
     .attributeText(2, name)
     .attribute(3, big(flags, 4))
