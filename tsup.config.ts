@@ -28,15 +28,16 @@ function entries(files: readonly string[]): Record<string, string> {
   )
 }
 
+const onDemand = [manifest.name, '@podfabric/agent/exec/node-agent']
+
 const library = {
   ...shared,
+  external: onDemand,
   entry: entries(isPlugin ? exported : [...exported, ...commands]),
   splitting: true,
   clean: ['dist'],
   minify: false,
 }
-
-const onDemand = [manifest.name, '@podfabric/agent/exec/node-agent']
 
 // From the sources, module by module, so that what the executable does not use stays out of it. What it loads only when no
 // agent answers stays in its packages, where the kernel's native library is found.
