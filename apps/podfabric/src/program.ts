@@ -84,6 +84,11 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
         'flannel',
       )
       .option('--network <file>', 'network list (default: the plugin’s example)')
+      .addOption(
+        new Option('--kernel <kind>', 'simulated, or namespaces of this machine')
+          .choices(['sim', 'linux'])
+          .default('sim'),
+      )
       .addOption(seed())
       .option('--foreground', 'do not go to the background; end it with Ctrl-C')
       .option('--dns <address:port>', 'also answer DNS queries of this machine there')

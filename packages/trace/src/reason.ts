@@ -62,5 +62,7 @@ export type DropReason =
   | 'PORT_ISOLATED'
   | 'SOURCE_INVALID'
   | 'LOOP'
+  /** Nobody saw it again after the hop before. Where packets are captured, not simulated, that is all there is to know. */
+  | 'NOT_SEEN_AGAIN'
 
 export type Reason = PassReason | DropReason

@@ -20,9 +20,9 @@ export async function capture(
   const { promise, resolve } = Promise.withResolvers<void>()
   options.signal.addEventListener('abort', () => resolve(), { once: true })
   if (options.signal.aborted) resolve()
-  const watch = lab.onHop((hop) => {
+  const watch = await lab.watchHops((hop) => {
     if (left > 0 && passes(hop) && file.add(hop) && --left === 0) resolve()
   })
   await promise
-  watch[Symbol.dispose]()
+  await watch[Symbol.asyncDispose]()
 }

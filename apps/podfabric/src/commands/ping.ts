@@ -63,9 +63,14 @@ async function echo(
   destination: Ip,
   meant: RunningPod | undefined,
 ): Promise<Probe> {
-  const started = lab.clock.now()
-  const { result, hops } = await recording(lab, () => namespace.sockets.echo({ destination }).catch(refusal))
-  const elapsed = Math.round((lab.clock.now() - started) * 1000) / 1000
+  const timed = async () => {
+    const started = lab.clock.now()
+    const outcome = await namespace.sockets.echo({ destination }).catch(refusal)
+    return { outcome, elapsed: Math.round((lab.clock.now() - started) * 1000) / 1000 }
+  }
+  const recorded = await recording(lab, timed)
+  const { hops } = recorded
+  const { outcome: result, elapsed } = recorded.result
   if (result.kind !== 'reply') return { reached: false, text: describe(result, hops) }
   const other = meant && wrongReceiver(lab, meant, hops)
   if (other !== undefined)

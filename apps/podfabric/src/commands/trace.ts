@@ -102,6 +102,8 @@ function isNeighborDiscovery({ bytes, layer }: Hop, etherType: number | undefine
   const start = layer === 'ethernet' ? 14 : 0
   if (layer === 'ethernet' && etherType !== 0x86dd) return false
   const isIpv6 = (bytes[start] ?? 0) >>> 4 === 6
+  // A listener report (RFC 9777) comes with neighbor discovery, behind hop-by-hop options, to ff02::16.
+  if (isIpv6 && bytes[start + 6] === 0 && bytes[start + 24] === 0xff) return true
   const icmpType = bytes[start + 40] ?? 0
   return isIpv6 && bytes[start + 6] === 58 && icmpType >= 133 && icmpType <= 137
 }

@@ -101,7 +101,7 @@ export async function prove(
   const log = lineLog((line) => output.note(line), 'warn')
   const lab: Lab = await createLab({ choice, seed, log, nodes: 2, ...(nodeMtu && { nodeMtu }) })
   let bulk = false
-  const watch = onHop && lab.onHop((hop) => (!bulk || isOnWire(hop)) && onHop(hop))
+  const watch = onHop && (await lab.watchHops((hop) => (!bulk || isOnWire(hop)) && onHop(hop)))
   try {
     lab.cluster.apply(objects)
     await lab.cluster.settled()
@@ -116,7 +116,7 @@ export async function prove(
     }
     return findings
   } finally {
-    watch?.[Symbol.dispose]()
+    await watch?.[Symbol.asyncDispose]()
     await lab.close()
   }
 }

@@ -97,7 +97,10 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
       await running.removeNode(name)
       unplug(name)
     },
-    onHop: (listener) => network.on('hop', listener),
+    async watchHops(listener) {
+      const watch = network.on('hop', listener)
+      return { [Symbol.asyncDispose]: async () => watch[Symbol.dispose]() }
+    },
     close: () => running.close(),
   }
   try {
@@ -110,7 +113,7 @@ export async function createLab({ choice, nodes, seed, log, nodeMtu = wire.mtu }
 }
 
 /** What a plugin says of its keys names the key; whoever wrote it wants to know the file too. */
-function refusedNetwork(error: unknown, { source }: PodNetworkChoice): unknown {
+export function refusedNetwork(error: unknown, { source }: PodNetworkChoice): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   if (source === undefined || code !== 'CNI_INVALID_NETWORK_CONFIG') return error
   return new Failure('usage', `${source}: ${explain(error).join('\n')}`, { cause: error })

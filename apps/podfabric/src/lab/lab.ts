@@ -1,19 +1,22 @@
 import type { Cluster, RunningPod } from '@podfabric/cluster'
-import type { VirtualClock } from '@podfabric/kernel-sim'
+import type { Clock } from '@podfabric/kernel'
 import type { Hop } from '@podfabric/trace'
 
-/** A simulated cluster and the wires under it. */
+/** A cluster and the wires under it: simulated (`createLab`), or namespaces of this machine (`linuxLab`). */
 export interface Lab {
   readonly cluster: Cluster
-  readonly clock: VirtualClock
+  readonly clock: Clock
   /** Plugs in a node and lets it join. Without a name: the next `node-N`. Returns its name. */
   addNode(name?: string): Promise<string>
   /** Cuts the node's power and its cable. */
   failNode(name: string): Promise<void>
   /** Takes a node, or what is left of one that failed, out of the cluster and off the wire. */
   removeNode(name: string): Promise<void>
-  /** Hops while it is not disposed. Without an observer nothing is recorded, and nothing costs. */
-  onHop(listener: (hop: Hop) => void): Disposable
+  /**
+   * Hops from the moment it resolves until the watch is disposed; then the listener has had all that was under way. Without an
+   * observer nothing is recorded, and nothing costs.
+   */
+  watchHops(listener: (hop: Hop) => void): Promise<AsyncDisposable>
   /** Ends pods, controllers and nodes. */
   close(): Promise<void>
 }
@@ -36,10 +39,12 @@ export async function recording<T>(
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly hops: readonly Hop[] }> {
   const hops: Hop[] = []
-  const watch = lab.onHop((hop) => hops.push(hop))
+  const watch = await lab.watchHops((hop) => hops.push(hop))
+  let result: T
   try {
-    return { result: await work(), hops }
+    result = await work()
   } finally {
-    watch[Symbol.dispose]()
+    await watch[Symbol.asyncDispose]()
   }
+  return { result, hops }
 }

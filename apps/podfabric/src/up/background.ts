@@ -11,16 +11,25 @@ export interface BackgroundOptions {
   readonly words: readonly string[]
   readonly state: StateFolder
   readonly output: Output
+  /** Words before the command, such as those of a program that starts it elsewhere. */
+  readonly way?: readonly string[] | undefined
 }
 
 /**
  * Starts this program again as a process of its own that outlives this one, and passes on what it says until it is up or has given
  * up. Resolves to the exit code that it says. When this process ends before, so does that one.
  */
-export async function startInBackground({ words, state, output }: BackgroundOptions): Promise<number> {
+export async function startInBackground({
+  words,
+  state,
+  output,
+  way = [],
+}: BackgroundOptions): Promise<number> {
   const log = openSync(state.log, 'w', 0o600)
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...words], {
+  const [command, ...rest] = commandLine(way, words)
+  const child = spawn(command, rest, {
     detached: true,
+    env: { ...process.env, PODFABRIC_STATE: state.path },
     stdio: ['ignore', log, log, 'ipc'],
   })
   closeSync(log)
@@ -48,6 +57,33 @@ export async function startInBackground({ words, state, output }: BackgroundOpti
     child.removeAllListeners()
     if (child.connected) child.disconnect()
     child.unref()
+  }
+}
+
+/** This program again, behind some words. */
+function commandLine(way: readonly string[], words: readonly string[]): readonly [string, ...string[]] {
+  const own = [...process.execArgv, process.argv[1] ?? '', ...words]
+  const [command, ...rest] = way
+  return command === undefined ? [process.execPath, ...own] : [command, ...rest, process.execPath, ...own]
+}
+
+/** Starts this program again behind some words, in this one's place; what it is told by a signal, that one is told too. */
+export async function startInForeground(
+  way: readonly string[],
+  { words, state }: Pick<BackgroundOptions, 'words' | 'state'>,
+): Promise<number> {
+  const [command, ...rest] = commandLine(way, words)
+  const child = spawn(command, rest, {
+    stdio: 'inherit',
+    env: { ...process.env, PODFABRIC_STATE: state.path },
+  })
+  const pass = (signal: NodeJS.Signals) => void child.kill(signal)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, pass)
+  try {
+    const [code] = await once(child, 'exit')
+    return typeof code === 'number' ? code : exitCodes.failed
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, pass)
   }
 }
 

@@ -14,6 +14,7 @@ import type { Output } from '../output.ts'
 import { choosePlugins } from '../plugins.ts'
 import { readCommandLine } from '../program.ts'
 import { agentSockets, type InTurn } from './agent-sockets.ts'
+import { clearLeft, leftWords } from './left-cluster.ts'
 import { commandServer } from './server.ts'
 import type { StateFolder } from './state-folder.ts'
 
@@ -23,6 +24,7 @@ export interface RunClusterOptions {
   readonly plugin: string
   readonly network?: string | undefined
   readonly nodes: number
+  readonly kernel: 'sim' | 'linux'
   readonly seed: number
   /** Where to answer DNS queries of this machine too. */
   readonly dns?: string | undefined
@@ -50,7 +52,7 @@ export interface RunningCluster {
  * in what was given are found before anything starts. When any part fails, what was begun is ended again.
  */
 export async function runCluster(options: RunClusterOptions): Promise<RunningCluster> {
-  const { files, plugin, network, nodes, seed, folder, state, version, output, record } = options
+  const { files, plugin, network, nodes, kernel, seed, folder, state, version, output, record } = options
   const dnsAt = options.dns === undefined ? undefined : parseAddressPort(options.dns)
   const objects = await loadManifests(files, output)
   const choice = await choosePlugins({ plugin, network, folder })
@@ -92,7 +94,17 @@ export async function runCluster(options: RunClusterOptions): Promise<RunningClu
   try {
     const logged = notedOnce(output, record)
     const log = lineLog(logged.note, 'warn')
-    const lab = await createLab({ choice, seed, log, nodes })
+    const cleared = await clearLeft(state)
+    if (cleared > 0) output.note(leftWords(cleared))
+    const lab =
+      kernel === 'linux'
+        ? await (await import('../lab/linux-lab.ts')).linuxLab({
+            choice,
+            log,
+            nodes,
+            folder: state.namespaces,
+          })
+        : await createLab({ choice, seed, log, nodes })
     open.push(lab)
     lab.cluster.apply(objects)
     const settled = await settledOrSaid(lab, output)

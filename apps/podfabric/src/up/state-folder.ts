@@ -9,6 +9,8 @@ export interface StateFolder {
   /** Commands talk to the cluster here. */
   readonly socket: string
   readonly log: string
+  /** Where a cluster on this machine's kernel binds its namespaces. */
+  readonly namespaces: string
   /** Where a node's agent listens for plugin executables. */
   agentSocket(node: string): string
 }
@@ -31,6 +33,7 @@ export function stateFolder(env: NodeJS.ProcessEnv): StateFolder {
     path,
     socket,
     log: join(path, 'cluster.log'),
+    namespaces: join(path, 'linux'),
     agentSocket: (node) => socketIn(path, `agent-${node}.sock`),
   }
 }

@@ -1,10 +1,13 @@
+import { rmSync } from 'node:fs'
 import { exitCodeOf, explain, Failure } from '../failure.ts'
 import type { Output } from '../output.ts'
 import type { Invocation } from '../program.ts'
-import { type Starter, starterOf, startInBackground } from './background.ts'
+import { type Starter, starterOf, startInBackground, startInForeground } from './background.ts'
 import { ask, isUp } from './client.ts'
+import { clearLeft, leftWords } from './left-cluster.ts'
 import { type RunningCluster, runCluster } from './run-cluster.ts'
 import type { StateFolder } from './state-folder.ts'
+import { wayToLinux } from './user-namespace.ts'
 
 export interface UpContext {
   readonly words: readonly string[]
@@ -16,10 +19,14 @@ export interface UpContext {
 /** Starts a cluster in the background and waits until it is up; with `--foreground` it is this process. */
 export async function up(invocation: Invocation, context: UpContext): Promise<number> {
   const { words, state, output } = context
-  if (invocation.options.foreground === true) return upHere(invocation, context, starterOf(process))
+  const starter = starterOf(process)
+  const way = invocation.options.kernel === 'linux' ? await wayToLinux() : undefined
+  if (invocation.options.foreground === true) {
+    return way ? startInForeground(way, context) : upHere(invocation, context, starter)
+  }
   if (await isUp(state.socket))
     throw new Failure('usage', `a cluster is up already (${state.socket}); end it first: podfabric down`)
-  return startInBackground({ words: [...words, '--foreground'], state, output })
+  return startInBackground({ words: [...words, '--foreground'], state, output, way })
 }
 
 async function upHere(
@@ -41,6 +48,7 @@ async function upHere(
       plugin: String(options.plugin),
       network: options.network as string | undefined,
       nodes: Number(options.nodes),
+      kernel: options.kernel === 'linux' ? 'linux' : 'sim',
       seed: Number(options.seed),
       dns: options.dns as string | undefined,
       folder: process.cwd(),
@@ -84,6 +92,14 @@ function interruption(starter: Starter | undefined): Promise<void> {
 
 /** Ends the cluster that is up; resolves when it is gone. Exit code 1 when something of it did not end cleanly: its log says what. */
 export async function down({ state, output, words }: UpContext): Promise<number> {
+  if (!(await isUp(state.socket))) {
+    const cleared = await clearLeft(state)
+    if (cleared > 0) {
+      rmSync(state.socket, { force: true })
+      output.note(leftWords(cleared))
+      return 0
+    }
+  }
   const exitCode = await ask(state.socket, { words, folder: process.cwd() }, output)
   output.note(exitCode === 0 ? 'the cluster is down' : `the cluster did not end cleanly; see ${state.log}`)
   return exitCode
