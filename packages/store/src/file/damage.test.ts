@@ -54,6 +54,26 @@ describe('a file store whose file is damaged', () => {
     await store.close()
   })
 
+  test('that is checked only as it is read refuses the record that is not what was written', async () => {
+    const path = temporaryPath()
+    await filled(path)
+    const octets = readFileSync(path)
+    // Wherever it stands: SQLite may have left copies behind.
+    for (let at = octets.indexOf('keys/77:v'); at >= 0; at = octets.indexOf('keys/77:v', at + 1)) {
+      octets[at + 8] = 0x77
+    }
+    writeFileSync(path, octets)
+    const store = await fileStore({ path, clock, check: 'reads' })
+    expect(store.recovered).toBeUndefined()
+    const outcomes = await Promise.allSettled(values.map((_, n) => store.get(`keys/${n}`)))
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    expect(refused.map(({ reason }) => reason)).toMatchObject([{ code: 'STORE_DAMAGED' }])
+    await store.close()
+    const fresh = await fileStore({ path, clock })
+    expect(fresh.recovered?.reason).toMatch(/is not what was written/)
+    await fresh.close()
+  })
+
   test('is left alone while another uses it', async () => {
     const path = temporaryPath()
     await filled(path)

@@ -13,7 +13,6 @@ import type {
   Operation,
   OperationResult,
   PutOptions,
-  Store,
   Transaction,
   TransactionResult,
   WatchEvent,
@@ -26,43 +25,11 @@ import { type Beginning, WatchQueue } from '../watch-queue.ts'
 import { ChangeSignal } from './change-signal.ts'
 import { CommitQueue } from './commit-queue.ts'
 import { FileLeases } from './file-leases.ts'
+import type { FileStore, FileStoreLog, FileStoreOptions } from './file-store-options.ts'
 import { Follower } from './follower.ts'
 import { type OpenFile, openFile, type Recovery } from './open-file.ts'
 import { busy, resultCode, storeErrorOf } from './sqlite.ts'
 import { Tables } from './tables.ts'
-
-/** Where a file store reports what nobody waits for. */
-export interface FileStoreLog {
-  warn(message: string, facts?: Readonly<Record<string, unknown>>): void
-  error(message: string, facts?: Readonly<Record<string, unknown>>): void
-}
-
-export interface FileStoreOptions {
-  /** The file. Beside it stand others with `-wal`, `-shm`, `-lock` and `-revision` added. Its folder is made (0700). */
-  readonly path: string
-  /** Ends leases: the time of day, the same in every process. Its timers are background timers but for retries. */
-  readonly clock: Clock
-  /** Default: nobody is told. */
-  readonly log?: FileStoreLog
-  /**
-   * How many of the latest revisions are kept for watches that resume, and how many events may wait for one watcher. At
-   * least 1; up to 64 more may be kept. Default 4096.
-   */
-  readonly history?: number
-}
-
-/** A store in a file of this machine, which several processes may use at once. */
-export interface FileStore extends Store, AsyncDisposable {
-  /**
-   * The file was damaged, was set aside, and this one was begun: whoever can rebuild its content has to. Every process that
-   * opens the file sees it, until `recoveryDone`.
-   */
-  readonly recovered: Recovery | undefined
-  /** The content is rebuilt; durably forgets `recovered`. */
-  recoveryDone(): Promise<void>
-  /** Forgets the history up to and including `revision`, default all. */
-  compact(revision?: number): Promise<void>
-}
 
 /** History is forgotten so many revisions at a time. */
 const compactionStep = 64
@@ -74,11 +41,11 @@ const silent: FileStoreLog = { warn() {}, error() {} }
  * durable; writes asked for in one turn of the event loop share one sync. Each of them blocks the event loop.
  */
 export async function fileStore(options: FileStoreOptions): Promise<FileStore> {
-  const { path, clock, log = silent, history = 4096 } = options
+  const { path, clock, log = silent, history = 4096, check = 'full' } = options
   if (!Number.isInteger(history) || history < 1)
     throw new RangeError(`history is a whole number from 1, not ${history}`)
   const stamp = new Date(clock.now()).toISOString().replace(/[-:]/g, '').replace(/\..*/, 'Z')
-  const file = openFile(path, stamp, ({ reason, setAside }) =>
+  const file = openFile(path, stamp, check, ({ reason, setAside }) =>
     log.error('the store was damaged and set aside; a fresh one was begun', { path, reason, setAside }),
   )
   try {

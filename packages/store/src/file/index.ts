@@ -1,3 +1,3 @@
-export type { FileStore, FileStoreLog, FileStoreOptions } from './file-store.ts'
 export { fileStore } from './file-store.ts'
-export type { Recovery } from './open-file.ts'
+export type { FileStore, FileStoreLog, FileStoreOptions } from './file-store-options.ts'
+export type { FileCheck, Recovery } from './open-file.ts'
