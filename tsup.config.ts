@@ -10,7 +10,7 @@ const exported = Object.values(manifest.exports ?? {}).flatMap((target) =>
   typeof target === 'string' ? [] : (target['@podfabric/source'] ?? []),
 )
 const isPlugin = manifest.name.startsWith('@podfabric/plugin-')
-const commands = ['src/bin.ts', 'src/cli.ts'].filter((file) => existsSync(file))
+const commands = ['src/bin.ts', 'src/cli.ts', 'src/cni.ts'].filter((file) => existsSync(file))
 
 const shared = {
   format: 'esm',

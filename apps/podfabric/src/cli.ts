@@ -61,6 +61,18 @@ async function run(invocation: Invocation): Promise<number> {
       const { dnsServe } = await import('./commands/dns-serve.ts')
       return dnsServe(options, output)
     }
+    case 'agent': {
+      const { runAgent } = await import('./node/agent.ts')
+      return runAgent(options, output)
+    }
+    case 'install': {
+      const { install } = await import('./node/install.ts')
+      return install(options, output)
+    }
+    case 'uninstall': {
+      const { uninstall } = await import('./node/uninstall.ts')
+      return uninstall(options, output)
+    }
     case 'up':
     case 'down': {
       const { up, down } = await import('./up/up.ts')

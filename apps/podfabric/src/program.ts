@@ -255,7 +255,39 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
       .option('--no-checksums', 'do not verify checksums (captures of a sender that leaves them to its card)')
       .addHelpText('after', examples(['decode podfabric-demo.pcapng', 'decode capture.pcap --json'])),
   )
+  register(
+    program
+      .command('agent')
+      .description('be the agent of this machine: serve plugin executables, run the controllers of its networks')
+      .option('--conf-dir <folder>', 'the network lists of this machine', '/etc/cni/net.d'),
+  )
+  register(
+    program
+      .command('install')
+      .description('write the plugins and a network list to where container runtimes look')
+      .addOption(binDir())
+      .addOption(confDir())
+      .option('--plugin <name>', 'the pod network: a shipped plugin, with its example', 'flannel')
+      .option('--network <file>', 'a network list of your own instead')
+      .option('--cni-version <version>', 'what the list says; podman refuses 1.1.0', '1.0.0')
+      .addHelpText('after', examples(['install --plugin bridge', 'install --bin-dir /usr/lib/cni'])),
+  )
+  register(
+    program
+      .command('uninstall')
+      .description('take away what install wrote, and put back what stood there')
+      .addOption(binDir())
+      .addOption(confDir()),
+  )
   return program
+}
+
+function binDir(): Option {
+  return new Option('--bin-dir <folder>', 'where runtimes look for plugins').default('/opt/cni/bin')
+}
+
+function confDir(): Option {
+  return new Option('--conf-dir <folder>', 'where runtimes look for network lists').default('/etc/cni/net.d')
 }
 
 function examples(lines: readonly string[]): string {

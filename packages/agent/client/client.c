@@ -193,7 +193,7 @@ int main(int argc, char **argv) {
   if (fd < 0) {
     // stdin has not been touched: the script reads it.
     signal(SIGPIPE, SIG_DFL);
-    char *const fallback[] = {(char *)trailer.node, (char *)trailer.script, NULL};
+    char *const fallback[] = {(char *)trailer.node, (char *)trailer.script, (char *)type, NULL};
     execv(trailer.node, fallback);
     return fail("50", "no agent answers, and the fallback cannot be started; run podfabric install again");
   }

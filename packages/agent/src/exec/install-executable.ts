@@ -62,7 +62,7 @@ function shellScript({ socket, node, script }: Trailer): Uint8Array {
   const text = `#!/bin/sh
 PODFABRIC_AGENT="\${PODFABRIC_AGENT:-"${inQuotes(socket)}"}"
 export PODFABRIC_AGENT
-exec ${quoted(node)} ${quoted(script)}
+exec ${quoted(node)} ${quoted(script)} "\${0##*/}"
 `
   return new TextEncoder().encode(text)
 }

@@ -2,7 +2,7 @@
 export interface Trailer {
   /** The agent's socket, where PODFABRIC_AGENT names no other. */
   readonly socket: string
-  /** The program that runs the script when no agent answers. */
+  /** The program that runs the script, with the plugin's type as its argument, when no agent answers. */
   readonly node: string
   readonly script: string
 }

@@ -1,0 +1,13 @@
+import { nodeFiles } from '@podfabric/agent/takeover'
+import type { PluginFactory } from '@podfabric/cni'
+import { hostLocalOn } from '@podfabric/plugin-host-local'
+import { shippedPlugins } from '../plugins.ts'
+
+/**
+ * The shipped plugins as they run on this machine: `host-local` honours the addresses in the files of the containernetworking one,
+ * which no node of a simulation has.
+ */
+export const nodePlugins: Readonly<Record<string, PluginFactory>> = {
+  ...shippedPlugins,
+  'host-local': hostLocalOn(nodeFiles()) as PluginFactory,
+}

@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+/**
+ * Writes a file so that whoever opens it sees the old text or the new one, whole, also after a crash: a temporary name that no
+ * container runtime reads, synced, renamed, and the folder synced.
+ */
+export async function writeWholeFile(path: string, text: string): Promise<void> {
+  const folder = dirname(path)
+  const temporary = join(folder, `.podfabric-${randomBytes(8).toString('hex')}`)
+  try {
+    const file = await open(temporary, 'wx', 0o644)
+    try {
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
