@@ -5,7 +5,6 @@ type Koffi = typeof import('koffi')['default']
 
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
-const MFD_CLOEXEC = 1
 const MSG_TRUNC = 0x20
 
 // One piece of native memory for the calls that need pointers within pointers. Calls are synchronous and on
@@ -41,7 +40,6 @@ function make(koffi: Koffi): Syscalls {
   const unshare = func('int unshare(int flags)')
   const mount = func('int mount(str source, str target, str type, unsigned long flags, void *data)')
   const umount2 = func('int umount2(str target, int flags)')
-  const memfd = func('int memfd_create(str name, unsigned int flags)')
   const socket = func('int socket(int domain, int type, int protocol)')
   const close = func('int close(int fd)')
   const bind = func('int bind(int fd, const uint8_t *address, unsigned int length)')
@@ -78,7 +76,6 @@ function make(koffi: Koffi): Syscalls {
     unshare,
     mount: (source, target, type, flags) => mount(source, target, type, flags, null),
     unmount: umount2,
-    memoryFile: (name) => memfd(name, MFD_CLOEXEC),
     socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
     close,
     bind: (fd, address) => bind(fd, address, address.length),

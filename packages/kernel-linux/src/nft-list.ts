@@ -9,7 +9,7 @@ import {
   type NftTable,
   type NftValue,
 } from '@podfabric/kernel'
-import { Attributes } from './netlink-message.ts'
+import { Attributes, type NetlinkMessage } from './netlink-message.ts'
 import type { NetlinkSocket } from './netlink-socket.ts'
 import { readInstructions } from './nft-instruction.ts'
 import { intervalsBetween, type NftEndpoint } from './nft-interval.ts'
@@ -52,11 +52,23 @@ export function readRuleset(socket: NetlinkSocket): readonly NftObject[] {
   throw new KernelError('EBUSY', LABEL, `the ruleset changed during each of ${ATTEMPTS} readings`)
 }
 
-function generation(socket: NetlinkSocket): number {
-  const [message] = socket.request(nftMessage(NFT_GETGEN), LABEL)
+/** Which ruleset it is: another number after every transaction. EOPNOTSUPP where the kernel has no nftables. */
+export function generation(socket: NetlinkSocket): number {
+  const [message] = askGeneration(socket)
   const id = message === undefined ? undefined : new Attributes(message.payload, NFGEN_LENGTH).u32Big(1)
   if (id === undefined) throw new KernelError('EPROTO', LABEL, 'the kernel sent no generation')
   return id
+}
+
+function askGeneration(socket: NetlinkSocket): readonly NetlinkMessage[] {
+  try {
+    return socket.request(nftMessage(NFT_GETGEN), LABEL)
+  } catch (error) {
+    // A request without arguments is invalid only to a netfilter that has no such subsystem.
+    if (!(error instanceof KernelError) || error.code !== 'EINVAL') throw error
+    const reason = 'this kernel has no nftables (nf_tables)'
+    throw new KernelError('EOPNOTSUPP', LABEL, reason, { cause: error })
+  }
 }
 
 function readOnce(socket: NetlinkSocket): readonly NftObject[] | undefined {

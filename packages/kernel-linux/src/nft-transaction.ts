@@ -1,5 +1,11 @@
 import { formatNft, KernelError, type NftChain, type NftCommand, type NftObject } from '@podfabric/kernel'
-import { Attributes, type NetlinkWriter, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL } from './netlink-message.ts'
+import {
+  attributeList,
+  type NetlinkWriter,
+  NLM_F_APPEND,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+} from './netlink-message.ts'
 import { writeInstructions } from './nft-instruction.ts'
 import { mergedIntervals } from './nft-interval.ts'
 import {
@@ -235,17 +241,22 @@ function writeChain(writer: NetlinkWriter, { name, base }: NftChain): void {
 /** What of a message the kernel complained about, from the offset that it gives; undefined where it has no words. */
 export function blamed(message: Uint8Array, offset: number): string | undefined {
   const type = (message[4] ?? 0) & 0xff
-  const view = new DataView(message.buffer, message.byteOffset, message.byteLength)
-  if (offset + 4 > message.length) return undefined
-  const attribute = view.getUint16(offset + 2, true) & 0x3fff
-  const noun = nouns[type]?.[attribute]
-  if (noun === undefined) return undefined
-  if (noun === 'rule') return noun
-  const name = new Attributes(message.subarray(0, offset + view.getUint16(offset, true)), offset).text(
-    attribute,
-  )
-  return `${noun} ${name}`
+  let at = ATTRIBUTES_AT
+  for (const { type: attribute, value } of attributeList(message, ATTRIBUTES_AT)) {
+    const end = at + 4 + value.length
+    if (offset >= at && offset < end) {
+      const noun = nouns[type]?.[attribute]
+      if (noun === undefined || noun === 'rule' || noun === 'element') return noun
+      const name = value.indexOf(0)
+      return `${noun} ${new TextDecoder().decode(name < 0 ? value : value.subarray(0, name))}`
+    }
+    at = (end + 3) & ~3
+  }
+  return undefined
 }
+
+/** Behind struct nlmsghdr and struct nfgenmsg. */
+const ATTRIBUTES_AT = 20
 
 const nouns: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   [NFT_NEWTABLE]: { 1: 'table' },
@@ -256,6 +267,6 @@ const nouns: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   [NFT_DELRULE]: { 1: 'table', 2: 'chain', 3: 'rule' },
   [NFT_NEWSET]: { 1: 'table', 2: 'set' },
   [NFT_DELSET]: { 1: 'table', 2: 'set' },
-  [NFT_NEWSETELEM]: { 1: 'table', 2: 'set' },
-  [NFT_DELSETELEM]: { 1: 'table', 2: 'set' },
+  [NFT_NEWSETELEM]: { 1: 'table', 2: 'set', 3: 'element' },
+  [NFT_DELSETELEM]: { 1: 'table', 2: 'set', 3: 'element' },
 }

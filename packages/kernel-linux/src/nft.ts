@@ -2,7 +2,7 @@ import { KernelError, type NftCommand, type NftObject } from '@podfabric/kernel'
 import { kernelError, type Label } from './errno.ts'
 import { Attributes, NLM_F_ACK, NLM_F_ACK_TLVS } from './netlink-message.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts'
-import { readRuleset } from './nft-list.ts'
+import { generation, readRuleset } from './nft-list.ts'
 import { batchBegin, batchEnd, NFGEN_LENGTH, NFT_GETSET, nftMessage } from './nft-message.ts'
 import { readSetFacts } from './nft-set.ts'
 import { blamed, commandText, type NftSetLookup, transactionSteps } from './nft-transaction.ts'
@@ -45,6 +45,16 @@ export async function listNft(sys: Syscalls, namespaceFd: number): Promise<reado
   const socket = openNetfilter(sys, namespaceFd, 'nft list ruleset')
   try {
     return readRuleset(socket)
+  } finally {
+    socket.close()
+  }
+}
+
+/** Which ruleset the namespace has now: another number after every transaction. EOPNOTSUPP without nftables. */
+export function nftGeneration(sys: Syscalls, namespaceFd: number): number {
+  const socket = openNetfilter(sys, namespaceFd, 'nft list ruleset')
+  try {
+    return generation(socket)
   } finally {
     socket.close()
   }

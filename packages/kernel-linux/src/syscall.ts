@@ -8,8 +8,6 @@ export interface Syscalls {
   unshare(flags: number): number
   mount(source: string, target: string, type: string, flags: number): number
   unmount(target: string, flags: number): number
-  /** A file that lives in memory only; closed when a program is executed, unless handed to it. */
-  memoryFile(name: string): number
   /** Closed when a program is executed. */
   socket(domain: number, type: number, protocol: number): number
   close(fd: number): number

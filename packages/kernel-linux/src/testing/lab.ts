@@ -1,16 +1,34 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Kernel, type Namespace, type Operation, systemClock } from '@podfabric/kernel'
+import { type Kernel, KernelError, type Namespace, type Operation, systemClock } from '@podfabric/kernel'
 import type { Feature, Lab } from '@podfabric/kernel/testing'
 import { ifAddress } from '@podfabric/netaddr'
+import { linuxAvailable } from '../availability.ts'
+import { HeldNamespace } from '../held-namespace.ts'
+import { koffiSyscalls } from '../koffi-syscalls.ts'
 import { type LinuxKernel, linux } from '../linux.ts'
+import { nftGeneration } from '../nft.ts'
 
-/** What of the contract this machine has: nftables needs the command nft, the rest is the kernel's. */
+/**
+ * What of the contract this machine's kernel has: nftables may be missing from it. Where this process may not ask
+ * (see `linuxAvailable`), nothing is taken to be missing.
+ */
 export function linuxFeatures(): readonly Feature[] {
-  const hasNft = spawnSync('nft', ['--version']).error === undefined
-  return hasNft ? ['nft', 'conntrack'] : ['conntrack']
+  return !linuxAvailable().available || hasNftables() ? ['nft', 'conntrack'] : ['conntrack']
+}
+
+function hasNftables(): boolean {
+  const own = HeldNamespace.own()
+  try {
+    nftGeneration(koffiSyscalls(), own.fd)
+    return true
+  } catch (error) {
+    if (error instanceof KernelError && error.code === 'EOPNOTSUPP') return false
+    throw error
+  } finally {
+    own.release()
+  }
 }
 
 /**
