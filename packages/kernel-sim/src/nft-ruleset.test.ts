@@ -43,7 +43,7 @@ function start() {
 
 const accept: NftExpression = { verdict: 'accept' }
 
-// What nft 1.0.6 on Linux 6.18 says to the same.
+// What Linux 6.18 says to the same.
 const refusals: readonly (readonly [Errno, string, ...NftCommand[]])[] = [
   ['EEXIST', 'a table created twice', create(table)],
   ['ENOENT', 'a table that is not there deleted', remove({ ...table, name: 'x' })],
@@ -137,7 +137,7 @@ const refusals: readonly (readonly [Errno, string, ...NftCommand[]])[] = [
   ['ENOENT', 'an element deleted that is not there', remove(elements('s', '10.0.0.9'))],
   ['EINVAL', 'a prefix without the flag', add(elements('s', '10.0.0.0/8'))],
   ['EINVAL', 'an address of the other version', add(elements('s', 'fd00::1'))],
-  ['EINVAL', 'an overlap', add(elements('i', '10.1.0.0/16'))],
+  ['EEXIST', 'an overlap', add(elements('i', '10.1.0.0/16'))],
   ['ENOENT', 'part of an interval deleted', remove(elements('i', '10.0.0.1'))],
   ['ENOENT', 'elements of no set', add(elements('x', '10.0.0.1'))],
   ['ENOENT', 'no table flushed', flush({ ...table, name: 'x' } as never)],

@@ -15,14 +15,10 @@ export class SetState {
     this.numbers = new IntervalTable(spec.type === 'ipv6_addr' ? 4 : 1)
   }
 
-  /** Adds an element; returns what takes it out again, or undefined where it was there. */
+  /** Adds an element; returns what takes it out again, or undefined where it was there. EEXIST for an overlap. */
   add(value: NftValue, exclusive: boolean): (() => void) | undefined {
-    const exists = (): KernelError =>
-      new KernelError(
-        'EEXIST',
-        `nft add element ${this.spec.table} ${this.spec.name}`,
-        `${value} is in the set`,
-      )
+    const exists = (reason = `${value} is in the set`): KernelError =>
+      new KernelError('EEXIST', `nft add element ${this.spec.table} ${this.spec.name}`, reason)
     if (this.spec.type === 'ifname') {
       const name = this.#name(value)
       if (this.names.has(name)) {
@@ -34,8 +30,7 @@ export class SetState {
     }
     const interval = this.#interval(value)
     const relation = this.numbers.relation(interval)
-    if (relation === 'overlapping')
-      throw invalid(`${value} overlaps with an element of set ${this.spec.name}`)
+    if (relation === 'overlapping') throw exists(`${value} overlaps with an element of the set`)
     if (relation === 'same') {
       if (exclusive) throw exists()
       return undefined

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip } from '@podfabric/netaddr'
+import type { Errno } from '../error.ts'
 import type { NftCommand, NftObject, NftRule } from '../nft.ts'
 import { bytes, type CaseBody, ping, refuses } from './bed.ts'
 import { routed } from './topology.ts'
@@ -89,6 +90,32 @@ export const nftCases: readonly CaseBody[] = [
       await refuses('EEXIST', at.nft.apply([{ verb: 'create', object: table }]))
       await at.nft.apply([{ verb: 'delete', object: table }])
       assert.deepEqual(await at.nft.list(), [])
+    },
+  },
+  {
+    name: 'an interval of a set overlaps with no other, and is deleted only as it was added',
+    requires: ['nft'],
+    async run(bed) {
+      const { at } = await bed.namespace(await bed.node(), 'pod')
+      const set = { kind: 'set', ...place, name: 'ports', type: 'inet_service', interval: true } as const
+      const ports = (...elements: string[]) =>
+        ({ kind: 'elements', ...place, set: 'ports', elements }) as const
+      const there = ports('10-20', '21-30', '40-50')
+      await at.nft.apply([add(table), add(set), add(there), add(ports('40-50'))])
+      const refused = async (code: Errno, verb: 'add' | 'create' | 'delete', ...values: string[]) => {
+        await refuses(code, at.nft.apply([add(ports('100-110')), { verb, object: ports(...values) }]))
+        assert.deepEqual(await at.nft.list(), [table, set, there])
+      }
+      await refused('EEXIST', 'create', '40-50')
+      for (const value of ['45-60', '35-45', '42-45', '42', '35-60', '40-45', '40-60', '45-50', '10-30']) {
+        await refused('EEXIST', 'add', value)
+      }
+      await refused('EEXIST', 'add', '200-210', '205-220')
+      for (const value of ['40-45', '45-50', '42-45', '42', '10-30', '10-50', '60', '35-50']) {
+        await refused('ENOENT', 'delete', value)
+      }
+      await at.nft.apply([{ verb: 'delete', object: ports('10-20') }, add(ports('15-20'))])
+      assert.deepEqual(await at.nft.list(), [table, set, ports('15-20', '21-30', '40-50')])
     },
   },
   {
