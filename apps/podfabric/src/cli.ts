@@ -73,6 +73,14 @@ async function run(invocation: Invocation): Promise<number> {
       const { uninstall } = await import('./node/uninstall.ts')
       return uninstall(options, output)
     }
+    case 'clean': {
+      const { clean } = await import('./node/clean.ts')
+      return clean(options, output)
+    }
+    case 'doctor': {
+      const { doctor } = await import('./node/doctor/doctor.ts')
+      return doctor(options, output)
+    }
     case 'up':
     case 'down': {
       const { up, down } = await import('./up/up.ts')

@@ -258,7 +258,9 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
   register(
     program
       .command('agent')
-      .description('be the agent of this machine: serve plugin executables, run the controllers of its networks')
+      .description(
+        'be the agent of this machine: serve plugin executables, run the controllers of its networks',
+      )
       .option('--conf-dir <folder>', 'the network lists of this machine', '/etc/cni/net.d'),
   )
   register(
@@ -278,6 +280,23 @@ function podfabric(version: string, found: (invocation: Invocation) => void): Co
       .description('take away what install wrote, and put back what stood there')
       .addOption(binDir())
       .addOption(confDir()),
+  )
+  register(
+    program
+      .command('doctor')
+      .description('look at this machine and name what keeps pods from their network, with the fix')
+      .addOption(binDir())
+      .addOption(confDir())
+      .addOption(output()),
+  )
+  register(
+    program
+      .command('clean')
+      .description(
+        'remove attachments, links, rules and state that are ours from this machine, and nothing else',
+      )
+      .addOption(confDir())
+      .option('--dry-run', 'say what would be removed, and leave it'),
   )
   return program
 }

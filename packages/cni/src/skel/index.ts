@@ -1,6 +1,6 @@
 export type { Command, Environment } from '../call.ts'
 export { taggedAttachmentsKey, validAttachmentsKey } from './gc-attachments.ts'
-export { type ContextOf, type PluginHost, pluginHost } from './host.ts'
+export { type ContextOf, inertContext, type PluginHost, pluginHost } from './host.ts'
 export { runVerb, type VerbInput, type VerbOutput } from './run-verb.ts'
 export { type Output, type ProcessEdge, skel } from './skel.ts'
 export { decodeStdin, maxStdin, readAll } from './stdin.ts'
