@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { workspaceRoot } from '../src/workspace.ts'
 
@@ -21,7 +21,7 @@ function installed(launcher: string, entry: string): { folder: string; run: (nod
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'podfabric-launcher-')))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-  cpSync(join(workspaceRoot, launcher), join(folder, 'bin', basename(launcher)))
+  cpSync(dirname(join(workspaceRoot, launcher)), join(folder, 'bin'), { recursive: true })
   mkdirSync(join(folder, 'dist'))
   writeFileSync(
     join(folder, 'dist', entry),

@@ -1,4 +1,5 @@
 // The agent's process for `executables.ts`: serves until its stdin ends.
+import { once } from 'node:events'
 import { listen, nodeAgent, socketPathFrom } from '@podfabric/agent/exec'
 
 // Not a dependency of this package: plugins are above it. They are taken from their folders, as built.
@@ -13,7 +14,6 @@ const hosting = await nodeAgent({
 })
 const socket = await listen(socketPathFrom(process.env), hosting.serve)
 process.stdout.write('ready\n')
-process.stdin.resume().once('end', async () => {
-  await socket.close()
-  await hosting[Symbol.asyncDispose]()
-})
+await once(process.stdin.resume(), 'end')
+await socket.close()
+await hosting[Symbol.asyncDispose]()

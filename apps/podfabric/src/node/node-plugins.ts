@@ -3,11 +3,13 @@ import type { PluginFactory } from '@podfabric/cni'
 import { hostLocalOn } from '@podfabric/plugin-host-local'
 import { shippedPlugins } from '../plugins.ts'
 
+const { sample: _forAuthors, ...forOperators } = shippedPlugins
+
 /**
- * The shipped plugins as they run on this machine: `host-local` honours the addresses in the files of the containernetworking one,
+ * The shipped plugins as they run on this machine, but for the one that plugin authors begin with: `host-local` honours the addresses in the files of the containernetworking one,
  * which no node of a simulation has.
  */
 export const nodePlugins: Readonly<Record<string, PluginFactory>> = {
-  ...shippedPlugins,
+  ...forOperators,
   'host-local': hostLocalOn(nodeFiles()) as PluginFactory,
 }

@@ -14,7 +14,7 @@ export interface Subject {
 }
 
 /** How long two kernels may take to come to the same state, in milliseconds: Linux does some things later. */
-const PATIENCE = 1500
+const PATIENCE = 10_000
 const PAUSE = 15
 
 /**

@@ -1,0 +1,67 @@
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { containerHost, noContainers } from './fixtures/container-host.ts'
+
+const reason = noContainers()
+const title = `podman with our plugins installed${reason === undefined ? '' : ` (skipped: ${reason})`}`
+
+/** A second network, as an administrator writes one. */
+const second = {
+  cniVersion: '1.0.0',
+  name: 'second',
+  plugins: [
+    { type: 'bridge', bridge: 'cni1', isGateway: true, ipam: { type: 'host-local', subnet: '10.89.0.0/24' } },
+  ],
+}
+
+describe.skipIf(reason !== undefined)(title, () => {
+  it.each([
+    ['without an agent', false],
+    ['with the agent', true],
+  ])(
+    'starts, connects and removes real containers %s, and leaves nothing',
+    { timeout: 120_000 },
+    async (_, agent) => {
+      const host = await containerHost()
+      onTestFinished(() => host.close())
+      const folders = ['--bin-dir', join(host.folder, 'bin'), '--conf-dir', join(host.folder, 'net.d')]
+      host.podfabric('install', ...folders, '--plugin', 'bridge')
+      writeFileSync(join(host.folder, 'net.d/20-second.conflist'), JSON.stringify(second))
+      if (agent) await host.startAgent()
+
+      for (const name of ['a', 'b']) {
+        const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
+        host.podman(
+          'run',
+          '--detach',
+          '--name',
+          name,
+          ...limits,
+          '--rootfs',
+          join(host.folder, 'rootfs'),
+          'sleep',
+          '600',
+        )
+      }
+      const addressOf = (name: string, link: string) =>
+        /inet ([\d.]+)/.exec(host.podman('exec', name, 'ip', '-4', 'address', 'show', link))?.[1] ?? ''
+      const [a, b] = [addressOf('a', 'eth0'), addressOf('b', 'eth0')]
+      expect(new Set([a, b]).size).toBe(2)
+      expect(host.podman('exec', 'a', 'ping', '-c', '1', '-w', '10', b)).toContain('1 packets received')
+
+      for (const name of ['a', 'b']) host.podman('network', 'connect', 'second', name)
+      expect(addressOf('b', 'eth1')).toMatch(/^10\.89\.0\./)
+      expect(host.podman('exec', 'a', 'ping', '-c', '1', '-w', '10', addressOf('b', 'eth1'))).toContain(
+        '1 packets received',
+      )
+
+      host.podman('rm', '--force', '--time', '0', 'a', 'b')
+      expect(host.run('ip', '-oneline', 'link').trim().split('\n')).toHaveLength(1)
+      expect(host.run('nft', 'list', 'ruleset')).toBe('')
+      host.podfabric('uninstall', ...folders)
+      expect(readdirSync(join(host.folder, 'bin'))).toEqual([])
+      expect(readdirSync(join(host.folder, 'net.d'))).not.toContain('10-podfabric.conflist')
+    },
+  )
+})
