@@ -116,6 +116,20 @@ describe.skipIf(!available.available)(title, { timeout: 60_000 }, () => {
     expect(await shown(node)).toEqual(before)
   })
 
+  it('detaches from a network whose list is gone', async () => {
+    const node = await scratchNode()
+    const before = await shown(node)
+    await node.run('install', '--plugin', 'bridge', '--bin-dir', node.bin, '--conf-dir', node.conf)
+    await node.container('c1')
+    expect(await node.call('bridge', 'ADD', network, 'c1')).toMatchObject({ exitCode: 0 })
+    await node.run('uninstall', '--bin-dir', node.bin, '--conf-dir', node.conf)
+    const done = await node.run('clean', '--conf-dir', node.conf)
+    expect(done, done.stderr).toMatchObject({ exitCode: 0 })
+    expect(done.stdout).toContain('removed attachment pods c1 eth0\n')
+    expect(await shown(node)).toEqual(before)
+    expect(existsSync(node.state)).toBe(false)
+  })
+
   it('is refused while an agent listens', async () => {
     const node = await scratchNode()
     await node.host.links.add({ kind: 'bridge', name: 'old0', alias: 'podfabric:bridge/old' })

@@ -4,7 +4,7 @@ import { validAttachmentsKey } from '@podfabric/cni/skel'
 import { lineLog } from '../log.ts'
 import type { ListFile } from './list-file.ts'
 import { nodePlugins } from './node-plugins.ts'
-import type { RecordedState } from './recorded-state.ts'
+import { type RecordedAttachment, type RecordedState, recordedState } from './recorded-state.ts'
 
 export interface CollectOptions {
   readonly state: RecordedState
@@ -18,9 +18,6 @@ export interface CollectOptions {
 /** Removes every attachment that is recorded, as GC does that keeps none. Without a state there are none. */
 export async function collectAttachments(options: CollectOptions): Promise<void> {
   const { state, files, dryRun, removed, failed, note } = options
-  const names = new Set(
-    state.attachments.map((each) => `attachment ${each.network} ${each.containerId} ${each.ifName}`),
-  )
   if (!dryRun && state.present) {
     const agent = await nodeAgent({ plugins: nodePlugins, log: lineLog(note, 'warn') })
     try {
@@ -37,7 +34,14 @@ export async function collectAttachments(options: CollectOptions): Promise<void>
       await agent[Symbol.asyncDispose]()
     }
   }
-  for (const name of names) removed(name)
+  // Those of a failed GC stay recorded; addresses of a network without a list go with the state.
+  const left = dryRun ? [] : (await recordedState(state.folder, false)).attachments
+  const stays = new Set(left.filter(({ plugin }) => plugin !== 'host-local').map(nameOf))
+  for (const name of new Set(state.attachments.map(nameOf))) if (!stays.has(name)) removed(name)
+}
+
+function nameOf({ network, containerId, ifName }: RecordedAttachment): string {
+  return `attachment ${network} ${containerId} ${ifName}`
 }
 
 interface Configuration {

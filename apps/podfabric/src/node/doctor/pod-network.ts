@@ -41,7 +41,8 @@ export function podNetworks(
     if (list === undefined || !ours) return []
     return list.plugins.flatMap((plugin) => {
       if (plugin.type === 'bridge') return [bridgeNetwork(path, list.name, plugin)]
-      if (plugin.type !== 'flannel') return []
+      // Without `network` it is a list for Flannel's own plugin.
+      if (plugin.type !== 'flannel' || plugin.network === undefined) return []
       return [flannelNetwork(path, list.name, plugin, state.value(recordKey(list.name, node)))]
     })
   })
