@@ -13,6 +13,7 @@ import {
   nftFields,
 } from './nft-field.ts'
 import type { NftInstruction } from './nft-instruction.ts'
+import { splitLoads } from './nft-merged-load.ts'
 import {
   ICMP_PORT_UNREACHABLE,
   ICMPV6_PORT_UNREACHABLE,
@@ -55,7 +56,7 @@ export function raiseRule(
   family: NftFamily,
   sets: AnonymousSets,
 ): readonly NftExpression[] | undefined {
-  return new RuleReader(instructions, family, sets).read()
+  return new RuleReader(splitLoads(instructions), family, sets).read()
 }
 
 class RuleReader {

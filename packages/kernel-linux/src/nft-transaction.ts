@@ -246,7 +246,7 @@ export function blamed(message: Uint8Array, offset: number): string | undefined 
     const end = at + 4 + value.length
     if (offset >= at && offset < end) {
       const noun = nouns[type]?.[attribute]
-      if (noun === undefined || noun === 'rule' || noun === 'element') return noun
+      if (noun === undefined || noun === 'rule' || noun === 'element' || noun === 'expression') return noun
       const name = value.indexOf(0)
       return `${noun} ${new TextDecoder().decode(name < 0 ? value : value.subarray(0, name))}`
     }
@@ -263,7 +263,7 @@ const nouns: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   [NFT_DELTABLE]: { 1: 'table' },
   [NFT_NEWCHAIN]: { 1: 'table', 3: 'chain', 7: 'chain type' },
   [NFT_DELCHAIN]: { 1: 'table', 3: 'chain' },
-  [NFT_NEWRULE]: { 1: 'table', 2: 'chain' },
+  [NFT_NEWRULE]: { 1: 'table', 2: 'chain', 4: 'expression' },
   [NFT_DELRULE]: { 1: 'table', 2: 'chain', 3: 'rule' },
   [NFT_NEWSET]: { 1: 'table', 2: 'set' },
   [NFT_DELSET]: { 1: 'table', 2: 'set' },
