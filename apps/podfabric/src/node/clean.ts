@@ -8,7 +8,7 @@ import { hostTables, ownedIn } from './host-tables.ts'
 import { listFiles } from './list-file.ts'
 import { isListening } from './listening.ts'
 import { recordedState, stateFolderFrom } from './recorded-state.ts'
-import { removeOwned } from './remove-owned.ts'
+import { ownedNames, removeOwned } from './remove-owned.ts'
 
 /**
  * Removes what we made on this machine and only that: attachments, then what they shared, then the state. Refused while an agent
@@ -30,10 +30,15 @@ export async function clean(options: Readonly<Record<string, unknown>>, output: 
   const failed = (error: unknown) => void failures.push(error)
 
   if (state.damage !== undefined) output.note(`${state.file} cannot be read: ${state.damage}`)
-  await collectAttachments({ state, files, dryRun, removed, failed, note: (text) => output.note(text) })
   const kernel = linux()
   try {
-    await removeOwned(kernel, ownedIn(await hostTables(kernel)), { dryRun, removed, failed })
+    const before = ownedNames(ownedIn(await hostTables(kernel)))
+    await collectAttachments({ state, files, dryRun, removed, failed, note: (text) => output.note(text) })
+    const owned = ownedIn(await hostTables(kernel))
+    // What went with the attachments.
+    const left = new Set(ownedNames(owned))
+    for (const name of before) if (!left.has(name)) removed(name)
+    await removeOwned(kernel, owned, { dryRun, removed, failed })
   } finally {
     await kernel[Symbol.asyncDispose]()
   }

@@ -1,5 +1,7 @@
-import { type Kernel, KernelError } from '@podfabric/kernel'
+import { type Kernel, KernelError, type Link, type NftTable, type Route, type Rule } from '@podfabric/kernel'
 import type { ownedIn } from './host-tables.ts'
+
+type Owned = ReturnType<typeof ownedIn>
 
 export interface RemoveOptions {
   readonly dryRun: boolean
@@ -10,7 +12,7 @@ export interface RemoveOptions {
 /** Takes away from the node's namespace what carries our mark; what another thing took with it is gone already. */
 export async function removeOwned(
   kernel: Kernel,
-  { links, tables, routes, rules }: ReturnType<typeof ownedIn>,
+  { links, tables, routes, rules }: Owned,
   { dryRun, removed, failed }: RemoveOptions,
 ): Promise<void> {
   const host = kernel.in(kernel.netns.host)
@@ -23,22 +25,26 @@ export async function removeOwned(
     }
   }
   try {
-    for (const rule of rules) {
-      await remove(`rule of priority ${rule.priority}`, () => host.rules.delete(rule))
+    for (const rule of rules) await remove(ruleName(rule), () => host.rules.delete(rule))
+    for (const route of routes) await remove(routeName(route), () => host.routes.delete(route))
+    for (const object of tables) {
+      await remove(tableName(object), () => host.nft.apply([{ verb: 'delete', object }]))
     }
-    for (const route of routes) {
-      const by = route.link === undefined ? '' : ` dev ${route.link}`
-      await remove(`route to ${route.destination}${by}`, () => host.routes.delete(route))
-    }
-    for (const table of tables) {
-      await remove(`nftables table ${table.family} ${table.name}`, () =>
-        host.nft.apply([{ verb: 'delete', object: table }]),
-      )
-    }
-    for (const { name } of links) await remove(`link ${name}`, () => host.links.delete(name))
+    for (const link of links) await remove(linkName(link), () => host.links.delete(link.name))
   } finally {
     await host[Symbol.asyncDispose]()
   }
 }
+
+/** Each by the words in which it is reported. */
+export function ownedNames({ links, tables, routes, rules }: Owned): readonly string[] {
+  return [...rules.map(ruleName), ...routes.map(routeName), ...tables.map(tableName), ...links.map(linkName)]
+}
+
+const ruleName = ({ priority }: Rule) => `rule of priority ${priority}`
+const routeName = ({ destination, link }: Route) =>
+  link === undefined ? `route to ${destination}` : `route to ${destination} dev ${link}`
+const tableName = ({ family, name }: NftTable) => `nftables table ${family} ${name}`
+const linkName = ({ name }: Link) => `link ${name}`
 
 const gone = new Set(['ENODEV', 'ENOENT', 'ESRCH'])

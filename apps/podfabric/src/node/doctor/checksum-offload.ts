@@ -22,9 +22,12 @@ async function offloadOf(link: string): Promise<Finding> {
   const text = await features(link)
   const state = /^\s*tx-checksum-ip-generic: (on|off)/m.exec(text ?? '')?.[1]
   if (state === 'off') return ok(`${link} leaves none to the network card`)
-  const seen = state === undefined ? 'ethtool does not say whether' : 'it is so that'
+  const seen =
+    state === undefined
+      ? `whether ${link} leaves checksums to the network card is not known (ethtool does not say)`
+      : `${link} leaves checksums to the network card; whether that one is right shows at the other node only`
   return unknown(
-    `${seen} ${link} leaves checksums to the network card; whether that one is right shows at the other node only. When UDP and TCP between nodes fail and ping works: ethtool -K ${link} tx-checksum-ip-generic off`,
+    `${seen}. When UDP and TCP between nodes fail and ping works: ethtool -K ${link} tx-checksum-ip-generic off`,
   )
 }
 

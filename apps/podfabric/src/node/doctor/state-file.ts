@@ -5,7 +5,7 @@ export const stateFile: Check = {
   title: 'the state is sound',
   run: ({ state: { file, present, damage, attachments } }) => {
     if (!present) return [ok(`there is no ${file} yet`)]
-    if (damage === undefined) return [ok(`${file} has ${attachments.length} attachments recorded`)]
+    if (damage === undefined) return [ok(`${file}; attachments recorded: ${attachments.length}`)]
     return [
       error(
         `${file}: ${damage}`,
