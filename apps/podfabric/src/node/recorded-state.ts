@@ -45,7 +45,12 @@ export async function recordedState(folder: string, inUse: boolean): Promise<Rec
     const attachments = entries.flatMap(({ key, value }) => attachmentIn(key, value) ?? [])
     return { folder, file, present: true, damage, attachments, value: (key) => values.get(key) }
   }
-  if (!(await exists(file))) return { ...found([]), present: false }
+  try {
+    if (!(await exists(file))) return { ...found([]), present: false }
+  } catch (error) {
+    // Another user's.
+    return found([], error instanceof Error ? error.message : String(error))
+  }
   let damage = ''
   // A process may write between the copies of two files: what is damaged once is looked at again.
   for (let attempt = 0; attempt < 2; attempt++) {

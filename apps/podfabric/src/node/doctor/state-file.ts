@@ -1,11 +1,12 @@
-import { type Check, error, ok } from './check.ts'
+import { type Check, error, ok, unknown } from './check.ts'
 
 export const stateFile: Check = {
   id: 'state-file',
   title: 'the state is sound',
-  run: ({ state: { file, present, damage, attachments } }) => {
+  run: ({ hidden, state: { file, present, damage, attachments } }) => {
     if (!present) return [ok(`there is no ${file} yet`)]
     if (damage === undefined) return [ok(`${file}; attachments recorded: ${attachments.length}`)]
+    if (hidden !== '') return [unknown(`${damage}; ${hidden}`)]
     return [
       error(
         `${file}: ${damage}`,
