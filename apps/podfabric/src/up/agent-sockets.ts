@@ -1,4 +1,4 @@
-import { type AgentSocket, listen } from '@podfabric/agent/exec'
+import { type AgentSocket, listen, type Serve } from '@podfabric/agent/exec'
 import type { Lab } from '../lab/lab.ts'
 import type { StateFolder } from './state-folder.ts'
 
@@ -18,8 +18,7 @@ export interface ReachableLab {
 export async function agentSockets(lab: Lab, state: StateFolder, inTurn: InTurn): Promise<ReachableLab> {
   const sockets = new Map<string, AgentSocket>()
   const open = async (node: string) => {
-    const serve = (call: Parameters<ReturnType<Lab['cluster']['node']>['agent']['serve']>[0]) =>
-      inTurn(() => lab.cluster.node(node).agent.serve(call))
+    const serve: Serve = (call, options) => inTurn(() => lab.cluster.node(node).agent.serve(call, options))
     sockets.set(node, await listen(state.agentSocket(node), serve))
   }
   const shut = async (node: string) => {

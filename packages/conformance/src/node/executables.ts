@@ -67,7 +67,7 @@ export function agentExecutables(
 async function onSocket<T>(served: Agent, work: (socket: AgentSocket) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'cni-conformance-'))
   try {
-    const socket = await listen(join(folder, 'agent.sock'), (call) => served.serve(call))
+    const socket = await listen(join(folder, 'agent.sock'), (call, options) => served.serve(call, options))
     try {
       return await work(socket)
     } finally {
