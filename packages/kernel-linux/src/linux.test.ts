@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Namespace } from '@podfabric/kernel'
-import { ip, prefix } from '@podfabric/netaddr'
+import { ifAddress, ip, prefix } from '@podfabric/netaddr'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { linuxAvailable } from './availability.ts'
 import { type LinuxKernel, linux } from './linux.ts'
@@ -107,6 +107,80 @@ describe.skipIf(!availability.available)(
         deleted = true
         expect(turns).toBeGreaterThan(2)
         await expect(at.links.get('v1')).rejects.toMatchObject({ code: 'ENODEV' })
+      }))
+
+    const names = (count: number) => Array.from({ length: count }, (_, i) => `v${i}`)
+    const pair = (name: string) => ({ kind: 'veth', name, peer: { name: `${name}p` } }) as const
+
+    it('deletes many links at once in less time than the kernel waits for each', () =>
+      inPod(async (at) => {
+        for (const name of names(60)) await at.links.add(pair(name))
+        const began = performance.now()
+        await Promise.all(names(30).map((name) => at.links.delete(name)))
+        const rest = names(60).slice(30)
+        const outcomes = await at.apply(rest.map((name) => ({ op: 'link.delete', name })))
+        expect(outcomes).toEqual(rest.map(() => ({ ok: true })))
+        expect((await at.links.list()).map(({ name }) => name)).toEqual(['lo'])
+        // One after the other they take a second.
+        expect(performance.now() - began).toBeLessThan(600)
+      }))
+
+    it('gives each deletion of many its own outcome', () =>
+      inPod(async (at) => {
+        for (const name of ['v0', 'v1', 'v2']) await at.links.add(pair(name))
+        await at.links.add({ kind: 'bridge', name: 'br0' })
+        await at.links.set('v2', { bridge: 'br0' })
+        const wanted = ['v0', 'lo', 'v0p', 'ghost', 'v1', 'v1', 'br0', 'v2']
+        const outcomes = await at.apply(wanted.map((name) => ({ op: 'link.delete', name })))
+        const codes = ['ok', 'EOPNOTSUPP', 'ENODEV', 'ENODEV', 'ok', 'ENODEV', 'ok', 'ok']
+        expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(codes)
+        expect((await at.links.list()).map(({ name }) => name)).toEqual(['lo'])
+      }))
+
+    it('frees the name of a link at once: one in its place is made while the kernel still waits', () =>
+      inPod(async (at) => {
+        for (let i = 0; i < 20; i++) {
+          const outcomes = await at.apply([
+            { op: 'link.add', link: { ...pair('v0'), alias: `round ${i}` } },
+            { op: 'link.delete', name: 'v0' },
+          ])
+          expect(outcomes).toEqual([{ ok: true }, { ok: true }])
+        }
+        await expect(at.links.get('v0')).rejects.toMatchObject({ code: 'ENODEV' })
+      }))
+
+    it('deletes links for callers on several handles at once', () =>
+      inPod(async (at) => {
+        for (const name of names(40)) await at.links.add(pair(name))
+        const pod = await kernel.netns.open(join(directory, 'pod'))
+        await Promise.all(
+          names(40).map(async (name) => {
+            const handle = kernel.in(pod)
+            await handle.links.delete(name)
+            await handle[Symbol.asyncDispose]()
+          }),
+        )
+        await pod[Symbol.asyncDispose]()
+        expect((await at.links.list()).map(({ name }) => name)).toEqual(['lo'])
+      }))
+
+    it('applies hundreds of operations in order, each with its outcome', () =>
+      inPod(async (at) => {
+        await at.links.add({ kind: 'bridge', name: 'br0', up: true })
+        const address = (i: number) => ifAddress(`10.9.${i >> 8}.${i & 255}/32`)
+        const numbers = Array.from({ length: 400 }, (_, i) => i)
+        const added = await at.apply(
+          numbers.map((i) => ({
+            op: 'address.add',
+            // Every third was there before.
+            address: { link: 'br0', address: address(i % 3 === 2 ? i - 1 : i) },
+          })),
+        )
+        expect(added.map((outcome) => (outcome.ok ? 'ok' : outcome.error.code))).toEqual(
+          numbers.map((i) => (i % 3 === 2 ? 'EEXIST' : 'ok')),
+        )
+        const ours = (await at.addresses.list()).filter((row) => row.address.startsWith('10.9.'))
+        expect(ours).toHaveLength(267)
       }))
 
     it('closes every descriptor that it opened', async () => {

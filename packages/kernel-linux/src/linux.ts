@@ -13,6 +13,7 @@ import { conntrackIn } from './conntrack.ts'
 import { fromFileError } from './errno.ts'
 import { HeldNamespace, heldOf } from './held-namespace.ts'
 import { koffiSyscalls } from './koffi-syscalls.ts'
+import { LinkRemovals } from './link-removal.ts'
 import { netnsTable, open } from './netns-table.ts'
 import { NetworkTables } from './network-tables.ts'
 import { socketsIn } from './sockets.ts'
@@ -27,7 +28,10 @@ export interface LinuxOptions {
   readonly clock?: Clock
 }
 
-/** Dispose it to let go of the host's namespace; handles and references that are open go on. */
+/**
+ * Dispose it to let go of the host's namespace; handles and references that are open go on. It waits, some 20 ms, for
+ * the kernel to be done with links that were deleted.
+ */
 export type LinuxKernel = Kernel & AsyncDisposable
 
 /**
@@ -41,13 +45,16 @@ export function linux(options: LinuxOptions = {}): LinuxKernel {
   if (!availability.available) throw new KernelError('EOPNOTSUPP', 'linux', availability.reason)
   const sys = koffiSyscalls()
   const held = hostNamespace(sys, host)
+  const removals = new LinkRemovals(sys)
   let disposed = false
   return {
     netns: netnsTable(sys, directory, held),
-    in: (netns) => namespaceIn(sys, clock, heldOf(netns).hold()),
+    in: (netns) => namespaceIn(sys, clock, heldOf(netns).hold(), removals),
     async [Symbol.asyncDispose]() {
-      if (!disposed) held.release()
+      if (disposed) return
       disposed = true
+      held.release()
+      await removals.idle()
     },
   }
 }
@@ -63,10 +70,10 @@ function hostNamespace(sys: Syscalls, path: string | undefined): HeldNamespace {
 }
 
 /** Takes `held` over. */
-function namespaceIn(sys: Syscalls, clock: Clock, held: HeldNamespace): Namespace {
+function namespaceIn(sys: Syscalls, clock: Clock, held: HeldNamespace, removals: LinkRemovals): Namespace {
   let tables: NetworkTables
   try {
-    tables = new NetworkTables(sys, held)
+    tables = new NetworkTables(sys, held, removals)
   } catch (error) {
     held.release()
     throw error

@@ -237,6 +237,7 @@ export function malformed(what: string): KernelError {
   return new KernelError('EPROTO', 'netlink', `the kernel sent ${what}`)
 }
 
-function aligned(length: number): number {
+/** To the next multiple of four, where messages and attributes begin. */
+export function aligned(length: number): number {
   return (length + 3) & ~3
 }

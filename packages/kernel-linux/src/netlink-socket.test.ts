@@ -67,6 +67,51 @@ describe.skipIf(process.platform !== 'linux')('a netlink socket', () => {
     expect(() => socket.dump(() => new NetlinkWriter(ROW), 'list')).toThrow(/EBUSY/)
   })
 
+  it('takes a dump again whose rows did not fit into the buffer, and says so when that goes on', () => {
+    const overrun = negated('ENOBUFS')
+    const { socket, requests } = scripted([
+      [row(1), overrun, row(1)],
+      [row(2), done(2)],
+    ])
+    expect(socket.dump(() => new NetlinkWriter(ROW), 'list')).toHaveLength(1)
+    expect(requests).toHaveLength(2)
+    const never = scripted(Array.from({ length: 30 }, () => [overrun]))
+    expect(() => never.socket.dump(() => new NetlinkWriter(ROW), 'list')).toThrow(/ENOBUFS/)
+    expect(never.requests).toHaveLength(20)
+  })
+
+  const several = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ writer: new NetlinkWriter(ROW), operation: `r${i + 1}` }))
+  const messagesOf = (results: readonly (Error | undefined)[]) =>
+    results.map((error) => error?.message ?? 'ok')
+
+  it('sends several requests at once, and finds the result of each by its number', () => {
+    const answer = Uint8Array.from([...refusal(3, -22, 'No'), ...row(1), ...refusal(1, 0)])
+    const { socket, requests } = scripted([[refusal(77, -1), answer, refusal(2, -17)]])
+    const results = socket.requests(several(3))
+    expect(requests).toHaveLength(1)
+    expect(requests[0]).toHaveLength(3 * 16)
+    expect(messagesOf(results)).toEqual(['ok', 'r2: it exists already (EEXIST)', 'r3: no (EINVAL)'])
+  })
+
+  it('splits what is too much for one send', () => {
+    const acks = (from: number, to: number) =>
+      Array.from({ length: to - from + 1 }, (_, i) => refusal(from + i, from + i === 150 ? -17 : 0))
+    const { socket, requests } = scripted([acks(1, 100), acks(101, 150)])
+    const results = socket.requests(several(150))
+    expect(requests.map(({ length }) => length / 16)).toEqual([100, 50])
+    expect(messagesOf(results).filter((text) => text !== 'ok')).toEqual(['r150: it exists already (EEXIST)'])
+    expect(socket.requests([])).toEqual([])
+  })
+
+  it('says of which requests the answer was lost, and of which there was none', () => {
+    const { socket } = scripted([[refusal(1, 0), negated('ENOBUFS'), refusal(3, -17)], [refusal(4, 0)]])
+    const codes = (results: readonly ({ code: string } | undefined)[]) =>
+      results.map((error) => error?.code ?? 'ok')
+    expect(codes(socket.requests(several(3)))).toEqual(['ok', 'ENOBUFS', 'EEXIST'])
+    expect(codes(socket.requests(several(2)))).toEqual(['ok', 'EIO'])
+  })
+
   it('passes over what answers an earlier request', () => {
     const { socket } = scripted([[row(77), row(1), refusal(77, -1), refusal(1, 0)]])
     expect(socket.request(new NetlinkWriter(ROW), 'get')).toHaveLength(1)

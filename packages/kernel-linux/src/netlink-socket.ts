@@ -3,6 +3,7 @@ import { checked, kernelError, type Label, labelText, negated } from './errno.ts
 import { inNamespace } from './namespace-window.ts'
 import {
   Attributes,
+  aligned,
   fixedHeader,
   type NetlinkMessage,
   type NetlinkWriter,
@@ -25,6 +26,8 @@ const NETLINK_GET_STRICT_CHK = 12
 const NLMSGERR_ATTR_MSG = 1
 export const NETLINK_ROUTE = 0
 export const NETLINK_NETFILTER = 12
+const EAGAIN = negated('EAGAIN')
+const ENOBUFS = negated('ENOBUFS')
 
 /** How often a dump that the tables changed under is taken again before giving up. */
 const DUMP_ATTEMPTS = 20
@@ -43,6 +46,21 @@ const SO_SNDBUF = 7
 const SO_SNDBUFFORCE = 32
 /** Octets; net.core.wmem_default is not less. */
 const DEFAULT_BUFFER = 128 * 1024
+
+/**
+ * So many requests go in one send. Their acknowledgements must fit into the socket's buffer (net.core.rmem_default, some
+ * 700 octets each with what the kernel counts beside them), and the requests into what it takes at once.
+ */
+const REQUESTS_AT_ONCE = 100
+const OCTETS_AT_ONCE = 64 * 1024
+
+export interface NetlinkRequest {
+  readonly writer: NetlinkWriter
+  readonly operation: Label
+}
+
+/** What became of one request of several: refused, or done. */
+export type NetlinkResult = KernelError | undefined
 
 /** A netlink socket in one namespace. The kernel works while it sends, so answers are there when `send` returns. */
 export class NetlinkSocket {
@@ -69,22 +87,47 @@ export class NetlinkSocket {
     return this.#answers(sequence, operation).messages
   }
 
-  /** As `request`, for what blocks in the kernel: sent on another thread. Nothing else may use the socket meanwhile. */
-  async requestAside(writer: NetlinkWriter, operation: Label): Promise<readonly NetlinkMessage[]> {
-    const sequence = this.#next()
-    const sent = await this.#sys.sendAside(this.#fd, writer.finish(sequence, NLM_F_ACK))
-    if (sent < 0) throw new KernelError('EIO', labelText(operation), 'the request could not be sent')
-    return this.#answers(sequence, operation).messages
+  /**
+   * Several requests in order, in as few sends as they fit into, with a result for each: the kernel goes on after one that
+   * it refuses. Answers other than acknowledgements are passed over.
+   */
+  requests(requests: readonly NetlinkRequest[]): readonly NetlinkResult[] {
+    return this.#sends(requests).flatMap(({ first, octets, part }) => {
+      const sent = this.#sys.send(this.#fd, octets, 0)
+      return sent < 0 ? refusedAll(part, sent) : this.#acknowledgements(first, part)
+    })
   }
 
-  /** All messages of a dump, taken again when the tables changed under it. EBUSY when they never stand still. */
+  /** As `requests`, for what blocks in the kernel: sent on another thread. Nothing else may use the socket meanwhile. */
+  async requestsAside(requests: readonly NetlinkRequest[]): Promise<readonly NetlinkResult[]> {
+    const results: NetlinkResult[] = []
+    for (const { first, octets, part } of this.#sends(requests)) {
+      const sent = await this.#sys.sendAside(this.#fd, octets)
+      if (sent < 0) results.push(...refusedAll(part, sent))
+      else results.push(...this.#acknowledgements(first, part))
+    }
+    return results
+  }
+
+  /**
+   * All messages of a dump. It is taken again when the tables changed under it, or when the answers did not fit into the
+   * socket's buffer; EBUSY or ENOBUFS when that goes on.
+   */
   dump(make: () => NetlinkWriter, operation: Label): readonly NetlinkMessage[] {
+    let lost: KernelError | undefined
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const sequence = this.#next()
       checked(this.#sys.send(this.#fd, make().finish(sequence, NLM_F_DUMP), 0), operation)
-      const { messages, interrupted } = this.#answers(sequence, operation)
-      if (!interrupted) return messages
+      try {
+        const { messages, interrupted } = this.#answers(sequence, operation)
+        if (!interrupted) return messages
+        lost = undefined
+      } catch (error) {
+        if (!(error instanceof KernelError) || error.code !== 'ENOBUFS') throw error
+        lost = error
+      }
     }
+    if (lost !== undefined) throw lost
     throw new KernelError(
       'EBUSY',
       labelText(operation),
@@ -147,6 +190,58 @@ export class NetlinkSocket {
     this.#fd = -1
   }
 
+  /** The requests joined into what is sent at once; `first` is the sequence number of the first in each. */
+  #sends(requests: readonly NetlinkRequest[]) {
+    const sends: { first: number; octets: Uint8Array; part: NetlinkRequest[] }[] = []
+    let messages: Uint8Array[] = []
+    let part: NetlinkRequest[] = []
+    let length = 0
+    let first = 0
+    const close = () => {
+      if (part.length > 0) sends.push({ first, octets: joined(messages, length), part })
+      messages = []
+      part = []
+      length = 0
+    }
+    for (const request of requests) {
+      const sequence = this.#next()
+      const message = request.writer.finish(sequence, NLM_F_ACK)
+      if (part.length === REQUESTS_AT_ONCE || length + message.length > OCTETS_AT_ONCE) close()
+      if (part.length === 0) first = sequence
+      messages.push(message)
+      part.push(request)
+      length += aligned(message.length)
+    }
+    close()
+    return sends
+  }
+
+  /** The acknowledgements of requests with consecutive sequence numbers, wherever in the answers they are. */
+  #acknowledgements(first: number, requests: readonly NetlinkRequest[]): readonly NetlinkResult[] {
+    const results = new Map<number, NetlinkResult>()
+    let problem: ((operation: Label) => KernelError) | undefined
+    while (results.size < requests.length) {
+      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
+      // Some did not fit into the socket's buffer; those that did are behind this error.
+      if (received === ENOBUFS) {
+        problem = lostAnswer
+      } else if (typeof received === 'number') {
+        problem ??= received === EAGAIN ? noAnswer : (operation) => kernelError(received, operation)
+        break
+      } else {
+        for (const message of netlinkMessages(received.data)) {
+          const index = (message.sequence - first) >>> 0
+          const operation = requests[index]?.operation
+          if (operation === undefined || message.type !== NLMSG_ERROR) continue
+          results.set(index, refusal(message, operation))
+        }
+      }
+    }
+    return requests.map(({ operation }, index) =>
+      results.has(index) ? results.get(index) : (problem ?? noAnswer)(operation),
+    )
+  }
+
   #next(): number {
     this.#sequence = (this.#sequence + 1) >>> 0
     return this.#sequence
@@ -158,8 +253,8 @@ export class NetlinkSocket {
     let interrupted = false
     for (;;) {
       const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
-      if (received === negated('EAGAIN'))
-        throw new KernelError('EIO', labelText(operation), 'the kernel did not answer')
+      if (received === EAGAIN) throw noAnswer(operation)
+      if (received === ENOBUFS) throw lostAnswer(operation)
       if (typeof received === 'number') throw kernelError(received, operation)
       if (received.truncated) throw new KernelError('EPROTO', labelText(operation), 'the answer was cut off')
       for (const message of netlinkMessages(received.data)) {
@@ -170,7 +265,8 @@ export class NetlinkSocket {
           return { messages, interrupted }
         }
         if (message.type === NLMSG_ERROR) {
-          checkAcknowledgement(message, operation)
+          const refused = refusal(message, operation)
+          if (refused !== undefined) throw refused
           return { messages, interrupted }
         }
         messages.push(message)
@@ -185,9 +281,34 @@ function checkDone({ payload, flags }: NetlinkMessage, operation: Label): void {
 }
 
 /** struct nlmsgerr: the negated errno and the request's header, and behind it what the kernel says in words. */
-function checkAcknowledgement({ payload, flags }: NetlinkMessage, operation: Label): void {
+function refusal({ payload, flags }: NetlinkMessage, operation: Label): NetlinkResult {
   const result = fixedHeader(payload, 20).getInt32(0, true)
-  if (result < 0) throw kernelError(result, operation, flags & NLM_F_ACK_TLVS ? said(payload, 20) : undefined)
+  if (result >= 0) return undefined
+  return kernelError(result, operation, flags & NLM_F_ACK_TLVS ? said(payload, 20) : undefined)
+}
+
+function noAnswer(operation: Label): KernelError {
+  return new KernelError('EIO', labelText(operation), 'the kernel did not answer')
+}
+
+/** The kernel did what it was asked to, or refused it: which of the two got lost. */
+function lostAnswer(operation: Label): KernelError {
+  const reason = "the kernel's answer did not fit into the socket's buffer; list to see what is there"
+  return new KernelError('ENOBUFS', labelText(operation), reason)
+}
+
+function refusedAll(requests: readonly NetlinkRequest[], result: number): readonly NetlinkResult[] {
+  return requests.map(({ operation }) => kernelError(result, operation))
+}
+
+function joined(messages: readonly Uint8Array[], length: number): Uint8Array {
+  const octets = new Uint8Array(length)
+  let at = 0
+  for (const message of messages) {
+    octets.set(message, at)
+    at += aligned(message.length)
+  }
+  return octets
 }
 
 function said(payload: Uint8Array, from: number): string | undefined {

@@ -22,10 +22,12 @@ const IFLA_MASTER = 10
 const IFLA_PROTINFO = 12
 const IFLA_LINKINFO = 18
 const IFLA_IFALIAS = 20
+const IFLA_GROUP = 27
 const IFLA_NET_NS_FD = 28
 const IFLA_EXT_MASK = 29
 const IFLA_NUM_TX_QUEUES = 31
 const IFLA_NUM_RX_QUEUES = 32
+const IFLA_LINK_NETNSID = 37
 const IFLA_INFO_KIND = 1
 const IFLA_INFO_DATA = 2
 const IFLA_INFO_SLAVE_KIND = 4
@@ -53,6 +55,10 @@ export interface LinkRow {
   readonly index: number
   readonly name: string
   readonly family: number
+  /** As the kernel calls it, `veth`; undefined for a device. */
+  readonly kind: string | undefined
+  /** The other end's index, of a veth pair within one namespace. */
+  readonly pair: number | undefined
   toLink(nameOf: NameOf): Link
 }
 
@@ -66,6 +72,8 @@ export function readLink(payload: Uint8Array): LinkRow {
     index,
     name,
     family: header.getUint8(0),
+    kind: attributes.nested(IFLA_LINKINFO)?.text(IFLA_INFO_KIND),
+    pair: attributes.bytes(IFLA_LINK_NETNSID) === undefined ? attributes.u32(IFLA_LINK) : undefined,
     toLink: (nameOf) => toLink(header, attributes, index, name, nameOf),
   }
 }
@@ -232,4 +240,13 @@ export function setPort(index: number, port: NonNullable<LinkChange['port']>): N
 
 export function deleteLink(index: number): NetlinkWriter {
   return header(new NetlinkWriter(RTM_DELLINK), index)
+}
+
+export function setGroup(index: number, group: number): NetlinkWriter {
+  return header(new NetlinkWriter(RTM_SETLINK), index).attributeU32(IFLA_GROUP, group)
+}
+
+/** All links of a group in one go; all or none. */
+export function deleteGroup(group: number): NetlinkWriter {
+  return header(new NetlinkWriter(RTM_DELLINK), 0).attributeU32(IFLA_GROUP, group)
 }
