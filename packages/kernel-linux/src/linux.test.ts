@@ -105,7 +105,8 @@ describe.skipIf(!availability.available)(
         setImmediate(turn)
         await at.links.delete('v0')
         deleted = true
-        expect(turns).toBeGreaterThan(2)
+        // A request that is waited for in this thread would be answered before the loop turns at all.
+        expect(turns).toBeGreaterThan(0)
         await expect(at.links.get('v1')).rejects.toMatchObject({ code: 'ENODEV' })
       }))
 
