@@ -16,6 +16,8 @@ const MANY = 1000
 /** One bridge takes 1,023 ports. */
 const PER_BRIDGE = 1000
 const NODE_FULL = 1100
+/** As many ports are left on the full bridge, for C. */
+const SPARE = 20
 
 const gateway = ip('10.250.0.1')
 const everywhere = prefix('0.0.0.0/0')
@@ -36,8 +38,13 @@ async function measure(folder: string): Promise<void> {
   const bridge = (name: string): Operation => ({ op: 'link.add', link: { kind: 'bridge', name, up: true } })
   must(await node.apply([bridge('pf0'), bridge('fl0'), { op: 'link.set', name: 'lo', change: { up: true } }]))
 
-  const pod = async (name: string): Promise<string> => {
+  const pod: Pod = async (name, ipv6) => {
     const netns = await kernel.netns.create(name)
+    if (ipv6 === 'off in the pods') {
+      const inside = kernel.in(netns)
+      await inside.sysctl.set('net.ipv6.conf.default.disable_ipv6', '1')
+      await inside[Symbol.asyncDispose]()
+    }
     await netns[Symbol.asyncDispose]()
     return netns.path
   }
@@ -72,15 +79,18 @@ async function measure(folder: string): Promise<void> {
     }
   }
 
-  await compare(node, peers(folder), pod, attach)
-  await crowd(node, pod, attach)
+  const beside = peers(folder)
+  await compare(node, beside, pod, attach)
+  for (const ipv6 of ['as the kernel has it', 'off in the pods'] as const) {
+    await crowd(node, beside, pod, attach, ipv6)
+  }
 
   await node[Symbol.asyncDispose]()
   for (const { name } of await kernel.netns.list()) await kernel.netns.delete(name)
   await kernel[Symbol.asyncDispose]()
 }
 
-type Pod = (name: string) => Promise<string>
+type Pod = (name: string, ipv6?: string) => Promise<string>
 type Attach = (i: number, path: string, bridge: string) => Promise<void>
 
 async function compare(
@@ -142,31 +152,55 @@ async function compare(
   ])
 }
 
-/** A thousand pods with their namespaces, from nothing, and more than one bridge takes. */
-async function crowd(node: Namespace, pod: Pod, attach: Attach): Promise<void> {
+/**
+ * A thousand pods with their namespaces, from nothing, and more than one bridge takes. What a full bridge costs is the kernel's:
+ * it looks at each port when one comes, and floods what each pod's IPv6 says (MLD, duplicate address detection, router
+ * solicitations) to all of them. So once with IPv6 as the kernel has it, once without in the pods, and C on the full bridge.
+ */
+async function crowd(
+  node: Namespace,
+  { floorAdd }: Peers,
+  pod: Pod,
+  attach: Attach,
+  ipv6: 'as the kernel has it' | 'off in the pods',
+): Promise<void> {
+  const base = ipv6 === 'off in the pods' ? 20000 : 10000
   const times: number[] = []
   const before = process.memoryUsage().rss
   const began = performance.now()
   let total = 0
+  let full: { ours: number[]; floor: readonly number[] } = { ours: [], floor: [] }
   for (let i = 0; i < NODE_FULL; i++) {
-    const bridge = `many${Math.floor(i / PER_BRIDGE)}`
+    const bridge = `many${base + Math.floor(i / PER_BRIDGE)}`
     if (i % PER_BRIDGE === 0) await node.links.add({ kind: 'bridge', name: bridge, up: true })
-    const path = await pod(`many${i}`)
-    times.push(await timed(() => attach(10000 + i, path, bridge)))
-    if (i + 1 === MANY) total = performance.now() - began
+    const path = await pod(`many${base + i}`, ipv6)
+    times.push(await timed(() => attach(base + i, path, bridge)))
+    if (i + 1 === MANY) {
+      total = performance.now() - began
+      full = { ours: times.slice(-SPARE), floor: await onFull(bridge, base + 5000) }
+    }
   }
   const first = quantile(times.slice(0, 100), 0.5)
   const last = quantile(times.slice(MANY - 100, MANY), 0.5)
   const grown = (process.memoryUsage().rss - before) / 2 ** 20
-  console.log(`${MANY} pods, namespaces included: ${(total / 1000).toFixed(2)} s`)
+  console.log(`${MANY} pods, namespaces included, IPv6 ${ipv6}: ${(total / 1000).toFixed(2)} s`)
   console.log(
-    `  the first hundred p50 ${first.toFixed(2)} ms, the last ${last.toFixed(2)} ms: ${(last / first).toFixed(2)}x`,
+    `  first hundred p50 ${first.toFixed(2)} ms, last ${last.toFixed(2)} ms: ${(last / first).toFixed(2)}x`,
   )
+  report('  one more on the full bridge', [
+    ['@podfabric/kernel-linux', full.ours],
+    ['the same messages from C', full.floor],
+  ])
   console.log(`  ${NODE_FULL} pods on two bridges; resident memory grew by ${grown.toFixed(1)} MiB`)
-  const removing = await timed(() => Promise.all(times.map((_, i) => node.links.delete(`pf${10000 + i}`))))
-  console.log(
-    `  all of them detached at once: ${(removing / 1000).toFixed(2)} s, ${(removing / NODE_FULL).toFixed(2)} ms each`,
-  )
+  const removing = await timed(() => Promise.all(times.map((_, i) => node.links.delete(`pf${base + i}`))))
+  const each = removing / NODE_FULL
+  console.log(`  all detached at once: ${(removing / 1000).toFixed(2)} s, ${each.toFixed(2)} ms each`)
+
+  async function onFull(bridge: string, from: number): Promise<readonly number[]> {
+    const paths: string[] = []
+    for (let i = 0; i < SPARE; i++) paths.push(await pod(`spare${from + i}`, ipv6))
+    return floorAdd(bridge, from, paths)
+  }
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
