@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type Namespace, type Operation, ownership } from '@podfabric/kernel'
 import { type IfAddress, ifAddress, ip, prefix } from '@podfabric/netaddr'
 import { linux } from '../src/linux.ts'
-import { hasGo, inScratch, type Peers, peers, quantile, report } from './peers.ts'
+import { deletions, hasGo, inScratch, type Peers, peers, quantile, report } from './peers.ts'
 
 const ROUNDS = 8
 const PER_ROUND = 25
@@ -33,7 +33,7 @@ if (inScratch()) {
 }
 
 async function measure(folder: string): Promise<void> {
-  const kernel = linux({ directory: join(folder, 'netns') })
+  const kernel = linux({ directory: join(folder, 'netns'), deletions })
   const node = kernel.in(kernel.netns.host)
   const bridge = (name: string): Operation => ({ op: 'link.add', link: { kind: 'bridge', name, up: true } })
   must(await node.apply([bridge('pf0'), bridge('fl0'), { op: 'link.set', name: 'lo', change: { up: true } }]))

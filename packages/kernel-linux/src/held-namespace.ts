@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { KernelError, type Netns } from '@podfabric/kernel'
 import { checked } from './errno.ts'
+import { NetlinkSocket } from './netlink-socket.ts'
+import type { Syscalls } from './syscall.ts'
 
 /** An open namespace, shared by the references and handles that hold it, and closed by the last. */
 export class HeldNamespace {
@@ -8,6 +10,7 @@ export class HeldNamespace {
   /** Device and inode number. */
   readonly id: string
   #holders = 1
+  #netlink: NetlinkSocket | undefined
 
   /** Takes the descriptor over. */
   constructor(fd: number) {
@@ -21,6 +24,15 @@ export class HeldNamespace {
     return new HeldNamespace(openSync('/proc/thread-self/ns/net', 'r'))
   }
 
+  /**
+   * A socket for rtnetlink that all handles share, opened when it is first asked for: each sends and reads its answers
+   * within one turn of the event loop.
+   */
+  netlink(sys: Syscalls): NetlinkSocket {
+    this.#netlink ??= new NetlinkSocket(sys, this.fd)
+    return this.#netlink
+  }
+
   /** EBADF when the last holder has let go. */
   hold(): this {
     if (this.#holders === 0) throw new KernelError('EBADF', 'open namespace', 'the reference was disposed')
@@ -31,7 +43,9 @@ export class HeldNamespace {
   release(): void {
     checked(this.#holders - 1, 'release a namespace that nobody holds')
     this.#holders -= 1
-    if (this.#holders === 0) closeSync(this.fd)
+    if (this.#holders > 0) return
+    this.#netlink?.close()
+    closeSync(this.fd)
   }
 }
 

@@ -16,8 +16,6 @@ const AF_BRIDGE = 7
 
 /** The group of links whose deletion has been asked for; whoever deletes it does what was asked. */
 const DOOMED = 0x706f6466
-/** Node has four threads for everything that blocks; the fourth is left to files. */
-const THREADS = 3
 const GROUPABLE = new Set(['veth', 'bridge', 'vxlan'])
 
 interface Wish {
@@ -30,17 +28,19 @@ interface Wish {
 /** The removals of links in the namespaces of one kernel, each shared by all handles on its namespace. */
 export class LinkRemovals {
   readonly #sys: Syscalls
+  readonly #threads: number
   readonly #byNamespace = new WeakMap<HeldNamespace, LinkRemoval>()
   readonly #underWay = new Set<Promise<void>>()
 
-  constructor(sys: Syscalls) {
+  constructor(sys: Syscalls, threads: number) {
     this.#sys = sys
+    this.#threads = threads
   }
 
   in(held: HeldNamespace): LinkRemoval {
     let removal = this.#byNamespace.get(held)
     if (removal === undefined) {
-      removal = new LinkRemoval(this.#sys, held, (sending) => {
+      removal = new LinkRemoval(this.#sys, held, this.#threads, (sending) => {
         this.#underWay.add(sending)
         void sending.finally(() => this.#underWay.delete(sending))
       })
@@ -67,11 +67,13 @@ export class LinkRemoval {
   #queue: Wish[] = []
   readonly #sent = new Map<number, Wish[]>()
   #threads = 0
+  readonly #limit: number
   #listener: WatchedSocket | undefined
 
-  constructor(sys: Syscalls, held: HeldNamespace, tell: (sending: Promise<void>) => void) {
+  constructor(sys: Syscalls, held: HeldNamespace, limit: number, tell: (sending: Promise<void>) => void) {
     this.#sys = sys
     this.#held = held
+    this.#limit = limit
     this.#tell = tell
   }
 
@@ -85,7 +87,7 @@ export class LinkRemoval {
   }
 
   #next(): void {
-    if (this.#queue.length === 0 || this.#threads >= THREADS) return
+    if (this.#queue.length === 0 || this.#threads >= this.#limit) return
     const wishes = this.#queue
     this.#queue = []
     this.#threads += 1

@@ -24,6 +24,12 @@ export interface LinuxOptions {
   readonly host?: string
   /** Where named namespaces are bound; made when needed, in a folder that exists. Default `/run/netns`, as `ip netns`. */
   readonly directory?: string
+  /**
+   * How many links, or groups of links, may be in deletion at once: each keeps one thread of Node's pool waiting in the kernel
+   * for some 20 ms. Default 3, of the four that Node has; more, with `UV_THREADPOOL_SIZE` set to more than that, makes
+   * deletions one after the other faster.
+   */
+  readonly deletions?: number
   /** For the timeouts of echoes. Default: the machine's. */
   readonly clock?: Clock
 }
@@ -40,12 +46,15 @@ export type LinuxKernel = Kernel & AsyncDisposable
  * bad `host`. Several may be open at once, each for a node of its own.
  */
 export function linux(options: LinuxOptions = {}): LinuxKernel {
-  const { host, directory = '/run/netns', clock = systemClock } = options
+  const { host, directory = '/run/netns', deletions = 3, clock = systemClock } = options
+  if (!Number.isInteger(deletions) || deletions < 1) {
+    throw new RangeError(`deletions: expected a whole number from 1 on, got ${deletions}`)
+  }
   const availability = linuxAvailable()
   if (!availability.available) throw new KernelError('EOPNOTSUPP', 'linux', availability.reason)
   const sys = koffiSyscalls()
   const held = hostNamespace(sys, host)
-  const removals = new LinkRemovals(sys)
+  const removals = new LinkRemovals(sys, deletions)
   let disposed = false
   return {
     netns: netnsTable(sys, directory, held),
@@ -71,13 +80,7 @@ function hostNamespace(sys: Syscalls, path: string | undefined): HeldNamespace {
 
 /** Takes `held` over. */
 function namespaceIn(sys: Syscalls, clock: Clock, held: HeldNamespace, removals: LinkRemovals): Namespace {
-  let tables: NetworkTables
-  try {
-    tables = new NetworkTables(sys, held, removals)
-  } catch (error) {
-    held.release()
-    throw error
-  }
+  const tables = new NetworkTables(sys, held, removals)
   let disposed = false
   const fd = (): number => {
     if (disposed) throw new KernelError('EBADF', 'namespace', 'the handle was disposed')

@@ -13,7 +13,7 @@ import type { HeldNamespace } from './held-namespace.ts'
 import { unknownName } from './link-names.ts'
 import type { LinkRemoval, LinkRemovals } from './link-removal.ts'
 import type { NetlinkMessage } from './netlink-message.ts'
-import { NetlinkSocket } from './netlink-socket.ts'
+import type { NetlinkSocket } from './netlink-socket.ts'
 import { listNft } from './nft.ts'
 import { OperationRun } from './operation-run.ts'
 import { listAddresses, readAddress } from './rtnetlink-address.ts'
@@ -25,25 +25,30 @@ import { listRules, readRule } from './rtnetlink-rule.ts'
 import type { Syscalls } from './syscall.ts'
 import { readSysctl } from './sysctl.ts'
 
-/** The tables of one namespace over one netlink socket. */
+/** The tables of one namespace, for one handle on it. */
 export class NetworkTables implements TableDriver {
   readonly #sys: Syscalls
   readonly #held: HeldNamespace
-  readonly #socket: NetlinkSocket
+  #closed = false
   readonly #removal: LinkRemoval
 
   constructor(sys: Syscalls, held: HeldNamespace, removals: LinkRemovals) {
     this.#sys = sys
     this.#removal = removals.in(held)
     this.#held = held
-    this.#socket = new NetlinkSocket(sys, held.fd)
   }
 
+  /** Whatever is asked of it afterwards is EBADF. */
   close(): void {
-    this.#socket.close()
+    this.#closed = true
   }
 
-  apply(operations: readonly Operation[]): Promise<readonly Outcome[]> {
+  get #socket(): NetlinkSocket {
+    if (this.#closed) throw new KernelError('EBADF', 'namespace', 'the handle was disposed')
+    return this.#held.netlink(this.#sys)
+  }
+
+  async apply(operations: readonly Operation[]): Promise<readonly Outcome[]> {
     return new OperationRun({
       sys: this.#sys,
       held: this.#held,
