@@ -1,6 +1,7 @@
 // The kernel's part of one pod: bridge port, veth pair, address and default route, through this package, beside the same
 // messages from C (the floor) and Debian's Go `bridge` + `host-local` executed as a runtime does. Wall time, interleaved in
-// one run. Then a thousand pods with their namespaces. Needs root or user namespaces, and cc; Go is left out where it is
+// one run. Where a link is deleted, we answer when it is gone; C and Go when the kernel has also waited for all processors,
+// which ours does on another thread. Then a thousand pods with their namespaces. Needs root or user namespaces, and cc; Go is left out where it is
 // not installed. Everything is in a namespace of its own.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

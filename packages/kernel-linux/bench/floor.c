@@ -122,7 +122,7 @@ static void add(const char *bridge, int n, const char *path) {
 
   int master = index_of(outside, bridge);
   struct ifinfomsg up = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP}, none = {0};
-  message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ECHO);
   put(&up, sizeof up);
   attribute(IFLA_IFNAME, name, strlen(name) + 1);
   number(IFLA_MASTER, master);
@@ -138,9 +138,8 @@ static void add(const char *bridge, int n, const char *path) {
   number(IFLA_NUM_RX_QUEUES, 1);
   close_nest(peer), close_nest(data), close_nest(info);
   finish();
-  transact(outside, 1);
 
-  struct ifinfomsg own = {.ifi_index = index_of(outside, name)};
+  struct ifinfomsg own = {.ifi_index = transact(outside, 1)};
   message(RTM_SETLINK, 0);
   put(&own, sizeof own);
   snprintf(alias, sizeof alias, "podfabric:bench/%d", n);

@@ -8,8 +8,11 @@ import { join } from 'node:path'
 export const goFolder = '/usr/lib/cni'
 export const hasGo = existsSync(join(goFolder, 'bridge')) && existsSync(join(goFolder, 'host-local'))
 
-/** As a process that deletes many links would have it; it needs the threads, which `inScratch` gives. */
-export const deletions = 30
+/**
+ * As a process that deletes many links would have it; it needs the threads, which `inScratch` gives. Another number,
+ * kernel-linux' default of 3 say, by the environment's DELETIONS.
+ */
+export const deletions = Number(process.env.DELETIONS ?? 30)
 
 /**
  * True in a network namespace and a mount namespace of its own, where nothing that a benchmark makes is left behind;

@@ -8,6 +8,8 @@ const NLA_TYPE_MASK = 0x3fff
 
 export const NLM_F_REQUEST = 0x1
 export const NLM_F_ACK = 0x4
+/** The kernel tells the sender, too, what it tells everybody of the change. */
+export const NLM_F_ECHO = 0x8
 export const NLM_F_DUMP_INTR = 0x10
 export const NLM_F_REPLACE = 0x100
 export const NLM_F_DUMP = 0x300

@@ -8,7 +8,16 @@ import { type NetlinkRequest, NetlinkSocket } from './netlink-socket.ts'
 import { applyNft } from './nft.ts'
 import { addAddress, deleteAddress } from './rtnetlink-address.ts'
 import { addFdb, deleteFdb } from './rtnetlink-fdb.ts'
-import { addLink, deleteLink, getLink, type LinkRow, readLink, setLink, setPort } from './rtnetlink-link.ts'
+import {
+  addLink,
+  deleteLink,
+  getLink,
+  type LinkRow,
+  RTM_NEWLINK,
+  readLink,
+  setLink,
+  setPort,
+} from './rtnetlink-link.ts'
 import { addNeighbor, deleteNeighbor } from './rtnetlink-neighbor.ts'
 import { addRoute, deleteRoute } from './rtnetlink-route.ts'
 import { addRule, deleteRule } from './rtnetlink-rule.ts'
@@ -145,15 +154,23 @@ export class OperationRun {
 
   #addLink(at: number, link: LinkSpec, label: () => string): void {
     const netns = link.kind === 'veth' ? link.peer.netns : undefined
-    const writer = addLink(link, (name) => this.#indexOf(name, label), netns && heldOf(netns).fd)
-    this.#waiting.push({ at, request: { writer, operation: label } })
-    this.#renames = true
-    if (link.alias === undefined) return
+    const hasAlias = link.alias !== undefined
+    const writer = addLink(link, (name) => this.#indexOf(name, label), netns && heldOf(netns).fd, hasAlias)
+    if (!hasAlias) {
+      this.#waiting.push({ at, request: { writer, operation: label } })
+      this.#renames = true
+      return
+    }
     // The kernel takes an alias from links that exist only; and this one must not reach another's link of that name.
     this.#send()
-    if (this.#outcomes[at]?.ok !== true) return
     const { socket } = this.#site
-    const index = this.#indexOf(link.name, label)
+    const told = socket
+      .request(writer, label)
+      .filter(({ type }) => type === RTM_NEWLINK)
+      .map(({ payload }) => readLink(payload))
+      .find(({ name }) => name === link.name)
+    const index = told?.index ?? this.#indexOf(link.name, label)
+    this.#indexes.set(link.name, index)
     try {
       socket.request(
         setLink(index, { alias: link.alias }, () => index, undefined),
@@ -164,6 +181,7 @@ export class OperationRun {
       this.#indexes.clear()
       throw error
     }
+    this.#outcomes[at] = succeeded
   }
 
   #setLink(at: number, { name, change }: OperationOf<'link.set'>, label: () => string): Promise<void> | void {

@@ -1,7 +1,14 @@
 import type { BridgePort, Link, LinkChange, LinkSpec } from '@podfabric/kernel'
 import { ipFromBytes, ipToBytes, macFromBytes, macToBytes, ZERO_MAC } from '@podfabric/netaddr'
 import { type IndexOf, type NameOf, unknownName } from './link-names.ts'
-import { Attributes, fixedHeader, NetlinkWriter, NLM_F_CREATE, NLM_F_EXCL } from './netlink-message.ts'
+import {
+  Attributes,
+  fixedHeader,
+  NetlinkWriter,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+} from './netlink-message.ts'
 
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
@@ -154,12 +161,21 @@ export function listLinks(): NetlinkWriter {
   return header(new NetlinkWriter(RTM_GETLINK), 0).attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
 }
 
-/** `netnsFd` is where a veth's peer is made, when its namespace is another one. */
-export function addLink(link: LinkSpec, indexOf: IndexOf, netnsFd: number | undefined): NetlinkWriter {
+/**
+ * `netnsFd` is where a veth's peer is made, when its namespace is another one. With `told`, kernels that can answer with the new
+ * link (6.1 and later).
+ */
+export function addLink(
+  link: LinkSpec,
+  indexOf: IndexOf,
+  netnsFd: number | undefined,
+  told = false,
+): NetlinkWriter {
   const bridge = link.bridge === undefined ? undefined : indexOf(link.bridge)
   const underlay = link.kind === 'vxlan' && link.underlay !== undefined ? indexOf(link.underlay) : undefined
   const up = link.up === true ? IFF_UP : 0
-  const writer = header(new NetlinkWriter(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL), 0, up, up)
+  const flags = NLM_F_CREATE | NLM_F_EXCL | (told ? NLM_F_ECHO : 0)
+  const writer = header(new NetlinkWriter(RTM_NEWLINK, flags), 0, up, up)
   writer.attributeText(IFLA_IFNAME, link.name)
   if (link.mtu !== undefined) writer.attributeU32(IFLA_MTU, link.mtu)
   if (link.mac !== undefined) writer.attribute(IFLA_ADDRESS, macToBytes(link.mac))
