@@ -23,7 +23,14 @@ mkdirSync('/run/netns', { recursive: true })
 const socket = join(folder, 'agent.sock')
 for (const type of ['bridge', 'host-local']) {
   const script = join(packages, `plugin-${type}/dist/bin.js`)
-  await installExecutable({ path: join(ours, type), socket, node: process.execPath, script, client })
+  await installExecutable({
+    path: join(ours, type),
+    socket,
+    state: join(folder, 'state'),
+    node: process.execPath,
+    script,
+    client,
+  })
 }
 const program = fileURLToPath(new URL('./agent.ts', import.meta.url))
 const env = { ...process.env, PODFABRIC_AGENT: socket, PODFABRIC_STATE: join(folder, 'state') }

@@ -36,7 +36,7 @@ struct buffer {
 };
 
 struct trailer {
-  const char *socket, *node, *script;
+  const char *socket, *state, *node, *script;
 };
 
 static void put(int fd, const char *data, size_t length) {
@@ -106,15 +106,15 @@ static int read_trailer(struct trailer *found) {
        checksum(texts, length) == get32(end + 4) && texts[length - 1] == 0;
   close(fd);
   if (!ok) return -1;
-  const char *part[3];
+  const char *part[4];
   const char *at = texts;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     if (at >= texts + length) return -1;
     part[i] = at;
     at += strlen(at) + 1;
   }
   if (at != texts + length) return -1;
-  *found = (struct trailer){part[0], part[1], part[2]};
+  *found = (struct trailer){part[0], part[1], part[2], part[3]};
   return 0;
 }
 
@@ -193,6 +193,10 @@ int main(int argc, char **argv) {
   if (fd < 0) {
     // stdin has not been touched: the script reads it.
     signal(SIGPIPE, SIG_DFL);
+    // A runtime's helpers may be started without its environment: the state is the node's, whoever calls.
+    setenv("PODFABRIC_AGENT", path, 1);
+    const char *state = getenv("PODFABRIC_STATE");
+    if (!state || !*state) setenv("PODFABRIC_STATE", trailer.state, 1);
     char *const fallback[] = {(char *)trailer.node, (char *)trailer.script, (char *)type, NULL};
     execv(trailer.node, fallback);
     return fail("50", "no agent answers, and the fallback cannot be started; run podfabric install again");

@@ -1,6 +1,12 @@
 import { link, mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { installExecutable, socketPathFrom, thinClient } from '@podfabric/agent/exec'
+import { join, resolve } from 'node:path'
+import {
+  defaultStateFolder,
+  installExecutable,
+  socketPathFrom,
+  stateVariable,
+  thinClient,
+} from '@podfabric/agent/exec'
 import type { Output } from '../output.ts'
 import { shippedFile } from '../package-folder.ts'
 import { networkToInstall } from './network-to-install.ts'
@@ -28,7 +34,8 @@ export async function install(options: Readonly<Record<string, unknown>>, output
   await mkdir(bin, { recursive: true })
   await mkdir(conf, { recursive: true })
   const client = await thinClient()
-  const socket = socketPathFrom(process.env)
+  const socket = resolve(socketPathFrom(process.env))
+  const state = resolve(process.env[stateVariable] || defaultStateFolder)
   const script = shippedFile('bin/cni.js')
   for (const type of Object.keys(nodePlugins).sort()) {
     const path = join(bin, type)
@@ -36,7 +43,7 @@ export async function install(options: Readonly<Record<string, unknown>>, output
       await link(path, `${path}${setAside}`)
       output.note(`${path} was there already; it is kept as ${type}${setAside} until uninstall`)
     }
-    await installExecutable({ path, client, socket, node: process.execPath, script })
+    await installExecutable({ path, client, socket, state, node: process.execPath, script })
     output.line(path)
   }
   await writeWholeFile(join(conf, listFile), list)

@@ -33,6 +33,7 @@ async function installed(client: 'thin' | 'script' = 'thin') {
   await installExecutable({
     path: join(folder, 'dummy'),
     socket,
+    state: join(folder, 'state'),
     node: process.execPath,
     script: fallback,
     client: client === 'thin' ? await readFile(binary) : undefined,
@@ -106,6 +107,16 @@ describe.skipIf(!hasCompiler)('the thin client', { timeout: 60_000 }, () => {
     })
   })
 
+  it.each(['thin', 'script'] as const)('tells the script where the node’s state is (%s)', async (client) => {
+    const { folder, file } = await installed(client)
+    const { env } = process
+    await writeFile(join(folder, "it's a script.cjs"), 'console.log(process.env.PODFABRIC_STATE)')
+    const state = async (given: Readonly<Record<string, string>>) =>
+      (await start(file, { CNI_COMMAND: 'DEL', PATH: env.PATH ?? '', ...given }, '{}').done).stdout.trim()
+    expect(await state({})).toBe(join(folder, 'state'))
+    expect(await state({ PODFABRIC_STATE: '/elsewhere' })).toBe('/elsewhere')
+  })
+
   it('says so when the agent breaks off', async () => {
     const { socket, file } = await installed()
     const { createServer } = await import('node:net')
@@ -140,7 +151,7 @@ describe.skipIf(process.platform === 'win32')('where there is no client', () => 
 
 describe('a trailer', () => {
   const path = fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => `/${text.replaceAll('\0', '')}`)
-  const trailer = fc.record({ socket: path, node: path, script: path })
+  const trailer = fc.record({ socket: path, state: path, node: path, script: path })
 
   it('is read back behind any file', () => {
     fc.assert(
@@ -162,6 +173,6 @@ describe('a trailer', () => {
   })
 
   it('holds absolute paths only', () => {
-    expect(() => formatTrailer({ socket: '/s', node: 'node', script: '/b' })).toThrow(RangeError)
+    expect(() => formatTrailer({ socket: '/s', state: '/t', node: 'node', script: '/b' })).toThrow(RangeError)
   })
 })

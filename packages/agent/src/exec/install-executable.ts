@@ -58,10 +58,11 @@ export async function thinClient(): Promise<Uint8Array | undefined> {
 }
 
 /** The kernel takes a shebang of 255 octets with one argument at most; a shell takes any path, in quotes. */
-function shellScript({ socket, node, script }: Trailer): Uint8Array {
+function shellScript({ socket, state, node, script }: Trailer): Uint8Array {
   const text = `#!/bin/sh
 PODFABRIC_AGENT="\${PODFABRIC_AGENT:-"${inQuotes(socket)}"}"
-export PODFABRIC_AGENT
+PODFABRIC_STATE="\${PODFABRIC_STATE:-"${inQuotes(state)}"}"
+export PODFABRIC_AGENT PODFABRIC_STATE
 exec ${quoted(node)} ${quoted(script)} "\${0##*/}"
 `
   return new TextEncoder().encode(text)

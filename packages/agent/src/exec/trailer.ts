@@ -2,6 +2,8 @@
 export interface Trailer {
   /** The agent's socket, where PODFABRIC_AGENT names no other. */
   readonly socket: string
+  /** The state folder, where PODFABRIC_STATE names no other. */
+  readonly state: string
   /** The program that runs the script, with the plugin's type as its argument, when no agent answers. */
   readonly node: string
   readonly script: string
@@ -13,16 +15,16 @@ const endLength = 16
 const maxTexts = 16_384
 
 /**
- * The octets that follow the client's own in an installed copy: three texts ended by zeros; their length and their checksum
+ * The octets that follow the client's own in an installed copy: four texts ended by zeros; their length and their checksum
  * (FNV-1a), 32-bit little-endian; `PFTRAIL1`. RangeError for a path that is not absolute, holds a zero, or is too long.
  */
-export function formatTrailer({ socket, node, script }: Trailer): Uint8Array {
-  for (const path of [socket, node, script]) {
+export function formatTrailer({ socket, state, node, script }: Trailer): Uint8Array {
+  for (const path of [socket, state, node, script]) {
     if (!path.startsWith('/') || path.includes('\0')) {
       throw new RangeError(`${JSON.stringify(path)}: expected an absolute path`)
     }
   }
-  const texts = new TextEncoder().encode(`${socket}\0${node}\0${script}\0`)
+  const texts = new TextEncoder().encode(`${socket}\0${state}\0${node}\0${script}\0`)
   if (texts.length > maxTexts)
     throw new RangeError(`the paths have ${texts.length} octets, at most ${maxTexts}`)
   const octets = new Uint8Array(texts.length + endLength)
@@ -43,11 +45,10 @@ export function parseTrailer(file: Uint8Array): Trailer | undefined {
   if (length > maxTexts || length > endAt) return undefined
   const texts = file.subarray(endAt - length, endAt)
   if (checksum(texts) !== view.getUint32(4, true)) return undefined
-  const [socket, node, script, rest, ...more] = new TextDecoder().decode(texts).split('\0')
-  if (socket === undefined || node === undefined || script === undefined || rest !== '' || more.length > 0) {
+  const [socket, state, node, script, rest, ...more] = new TextDecoder().decode(texts).split('\0')
+  if (socket === undefined || state === undefined || node === undefined || script === undefined)
     return undefined
-  }
-  return { socket, node, script }
+  return rest === '' && more.length === 0 ? { socket, state, node, script } : undefined
 }
 
 function checksum(octets: Uint8Array): number {
