@@ -9,10 +9,10 @@ export const goFolder = '/usr/lib/cni'
 export const hasGo = existsSync(join(goFolder, 'bridge')) && existsSync(join(goFolder, 'host-local'))
 
 /**
- * As a process that deletes many links would have it; it needs the threads, which `inScratch` gives. Another number,
- * kernel-linux' default of 3 say, by the environment's DELETIONS.
+ * As kernel-linux has it unless it is told otherwise. Another number by the environment's DELETIONS: up to 30, for which
+ * `inScratch` gives the threads.
  */
-export const deletions = Number(process.env.DELETIONS ?? 30)
+export const deletions = Number(process.env.DELETIONS ?? 3)
 
 /**
  * True in a network namespace and a mount namespace of its own, where nothing that a benchmark makes is left behind;

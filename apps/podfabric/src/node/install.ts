@@ -6,6 +6,7 @@ import {
   socketPathFrom,
   stateVariable,
   thinClient,
+  writeWholeFile,
 } from '@podfabric/agent/exec'
 import type { Output } from '../output.ts'
 import { shippedFile } from '../package-folder.ts'
@@ -13,7 +14,6 @@ import { networkToInstall } from './network-to-install.ts'
 import { nodeFolders } from './node-folders.ts'
 import { nodePlugins } from './node-plugins.ts'
 import { whoseExecutable } from './our-executable.ts'
-import { writeWholeFile } from './whole-file.ts'
 
 /** The network list's file: early in the order by which runtimes take the first. */
 export const listFile = '10-podfabric.conflist'
@@ -46,7 +46,7 @@ export async function install(options: Readonly<Record<string, unknown>>, output
     await installExecutable({ path, client, socket, state, node: process.execPath, script })
     output.line(path)
   }
-  await writeWholeFile(join(conf, listFile), list)
+  await writeWholeFile(join(conf, listFile), list, 0o644)
   output.line(join(conf, listFile))
   if (client === undefined) {
     output.note('there is no thin client for this machine: every call starts Node, which is slower')

@@ -13,3 +13,4 @@ export {
 export { type ExecutablePlugin, run } from './run.ts'
 export { defaultSocketPath, socketPathFrom, socketVariable } from './socket-path.ts'
 export { formatTrailer, parseTrailer, type Trailer } from './trailer.ts'
+export { writeWholeFile } from './whole-file.ts'

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { formatTrailer, type Trailer } from './trailer.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 export interface InstallExecutableOptions extends Trailer {
   /** The file that the container runtime is to execute; its name is the plugin's type. */
@@ -13,36 +13,15 @@ export interface InstallExecutableOptions extends Trailer {
 
 /**
  * Writes a plugin's executable: the thin client with its trailer, or, where there is no client for this machine, a script for
- * `/bin/sh` that starts Node by its absolute path, whatever spaces that has and however long it is. Atomic: a temporary
- * name in the same folder, synced, renamed, then the folder synced; mode 0755. The system's errors, and RangeError for
- * a path that is not absolute.
+ * `/bin/sh` that starts Node by its absolute path, whatever spaces that has and however long it is. Written
+ * whole, mode 0755. The system's errors, and RangeError for a path that is not absolute.
  */
 export async function installExecutable(options: InstallExecutableOptions): Promise<void> {
   const { path } = options
   const client = 'client' in options ? options.client : await thinClient()
   const trailer = formatTrailer(options)
   const octets = client === undefined ? shellScript(options) : Buffer.concat([client, trailer])
-  const temporary = join(dirname(path), `.podfabric-${randomBytes(8).toString('hex')}`)
-  try {
-    const file = await open(temporary, 'wx', 0o755)
-    try {
-      await file.writeFile(octets)
-      await file.chmod(0o755)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  await writeWholeFile(path, octets, 0o755)
 }
 
 /** The thin client for this machine, as this package's build made it; undefined where it made none. */
