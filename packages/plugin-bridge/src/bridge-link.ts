@@ -11,6 +11,7 @@ import {
 import { ownedAlias } from '@podfabric/kernel'
 import { prefixFamily, randomMac } from '@podfabric/netaddr'
 import type { BridgeConfig } from './config.ts'
+import { quietIpv6 } from './quiet-ipv6.ts'
 
 export interface BridgeResource extends Resource {
   /** As the result tells it; whole once it was ensured. */
@@ -41,6 +42,8 @@ export function bridgeLink(
         } as const
         try {
           await node.links.add({ ...wishes, up: true, alias: bridgeAlias(network) })
+          // It has no carrier before its first port, so nothing of the detection has begun.
+          if (isGateway && families(addresses()).includes(6)) await quietIpv6(node, name)
         } catch (error) {
           if (codeOf(error) !== 'EEXIST') throw error
           const { kind, up } = await node.links.get(name)

@@ -116,6 +116,14 @@ describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
   )
 
   it.skipIf(skip)(
+    'forwards IPv6 from the first packet on, with no wait for the bridge’s own address',
+    async () => {
+      await runtimeOn().add(network(dualStack), await pod('one'))
+      expect(await onHost(({ sysctl }) => sysctl.get('net.ipv6.conf.cni0.accept_dad'))).toBe('0')
+    },
+  )
+
+  it.skipIf(skip)(
     'leaves the node as it was when the last container goes, and others connected before',
     async () => {
       const runtime = runtimeOn()

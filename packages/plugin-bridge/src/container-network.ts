@@ -1,15 +1,14 @@
 import {
   CniError,
-  codeOf,
   inSandbox,
   type Kernel,
-  type Namespace,
   type Resource,
   type ResultIp,
   type ResultRoute,
 } from '@podfabric/cni'
 import { type KernelError, type Operation, ownership, type Route } from '@podfabric/kernel'
 import { prefixFamily } from '@podfabric/netaddr'
+import { quietIpv6 } from './quiet-ipv6.ts'
 
 /** What the container's interface shall have. */
 export interface ContainerNetwork {
@@ -91,14 +90,4 @@ const scopes: Readonly<Record<number, NonNullable<Route['scope']>>> = {
   0: 'global',
   253: 'link',
   254: 'host',
-}
-
-/** No duplicate address detection for the link-local address either: the interface is usable at once. */
-async function quietIpv6(sandbox: Namespace, ifName: string): Promise<void> {
-  try {
-    await sandbox.sysctl.set(`net.ipv6.conf.${ifName.replaceAll('.', '/')}.accept_dad`, '0')
-  } catch (error) {
-    // A kernel without the setting does no detection that it could turn off.
-    if (codeOf(error) !== 'ENOENT') throw error
-  }
 }

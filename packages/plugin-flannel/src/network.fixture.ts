@@ -221,6 +221,8 @@ export async function pod(
   const peer = { name: 'eth0', netns, mtu }
   await must(node.host, [
     { op: 'link.add', link: { kind: 'veth', name: 'pod', up: true, mtu, peer } },
+    // Before there is a carrier: the node asks for the pod's MAC address from its link-local one, which is to be settled by then.
+    ...(noDad ? [{ op: 'sysctl.set', name: 'net.ipv6.conf.pod.accept_dad', value: '0' } as const] : []),
     { op: 'address.add', address: { link: 'pod', address: ifAddressFrom(gateway, length), noDad } },
   ])
   await must(at, [

@@ -63,6 +63,8 @@ export async function linuxLab(): Promise<Lab> {
         { op: 'sysctl.set', name: 'net.ipv4.ip_forward', value: '0' },
         { op: 'sysctl.set', name: 'net.ipv6.conf.all.forwarding', value: '0' },
         { op: 'link.set', name: 'lo', change: { up: true } },
+        // A node that forwards asks for neighbors from its link-local address: it is settled from the first packet on.
+        { op: 'sysctl.set', name: 'net.ipv6.conf.eth0.accept_dad', value: '0' },
         { op: 'link.set', name: 'eth0', change: { up: true } },
         { op: 'address.add', address: { link: 'eth0', address: ifAddress(`192.168.50.${i}/24`) } },
         { op: 'address.add', address: { link: 'eth0', address: ifAddress(`fd50::${i}/64`), noDad: true } },
