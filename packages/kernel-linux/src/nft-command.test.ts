@@ -67,7 +67,10 @@ describe.skipIf(missing !== undefined)(
 function hasTwoUnequal({ expressions }: NftRule): boolean {
   const unequal = expressions.filter(
     (one) =>
-      'match' in one && one.op === '!=' && typeof one.value !== 'object' && /^ip |port$/.test(one.match),
+      'match' in one &&
+      one.op === '!=' &&
+      typeof one.value !== 'object' &&
+      /^ip |port$/.test(String(one.match)),
   )
   return unequal.length > 1
 }

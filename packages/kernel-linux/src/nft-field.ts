@@ -32,10 +32,10 @@ const header = (offset: number, version: 4 | 6): FieldSpec => ({
   load: { name: 'payload', to: 1, base: NETWORK_HEADER, offset, length: version === 4 ? 4 : 16 },
   version,
 })
-const port = (offset: number, protocol: number): FieldSpec => ({
+const port = (offset: number, protocol?: number): FieldSpec => ({
   kind: 'inet_service',
   load: { name: 'payload', to: 1, base: TRANSPORT_HEADER, offset, length: 2 },
-  protocol,
+  ...(protocol === undefined ? {} : { protocol }),
 })
 const meta = (key: number, kind: NftKind): FieldSpec => ({ kind, load: { name: 'meta', to: 1, key } })
 
@@ -48,6 +48,8 @@ export const nftFields: Readonly<Record<NftField, FieldSpec>> = {
   'tcp dport': port(2, 6),
   'udp sport': port(0, 17),
   'udp dport': port(2, 17),
+  'th sport': port(0),
+  'th dport': port(2),
   'meta l4proto': meta(META_L4PROTO, 'inet_proto'),
   'meta mark': meta(META_MARK, 'mark'),
   iifname: meta(META_IIFNAME, 'ifname'),

@@ -23,7 +23,10 @@ import {
   nftKinds,
 } from './nft-value.ts'
 
-export type NftMatch = Extract<NftExpression, { readonly match: NftField }>
+export type NftMatch = Exclude<
+  Extract<NftExpression, { readonly match: NftField }>,
+  { readonly mask: number }
+>
 
 /** The instructions of a match, as nft(8) has them for the same words. EINVAL, and what `sets` throws. */
 export function lowerMatch(

@@ -4,7 +4,7 @@ import type { NftInstruction } from './nft-instruction.ts'
 import { lowerMatch } from './nft-match.ts'
 import type { NftSets } from './nft-set.ts'
 import { lowerStatement } from './nft-statement.ts'
-import { invalidNft } from './nft-value.ts'
+import { invalidNft, unsupportedNft } from './nft-value.ts'
 
 /** Octets. */
 const LONGEST_COMMENT = 128
@@ -20,6 +20,8 @@ export function lowerRule(rule: NftRule, sets: NftSets): readonly NftInstruction
   for (const expression of rule.expressions) {
     if (ended) throw invalidNft('what comes after a verdict in a rule has no effect')
     if ('match' in expression) {
+      if ('mask' in expression || typeof expression.match !== 'string')
+        throw unsupportedNft('masks and concatenations')
       instructions.push(...lowerMatch(expression, rule.family, ensured, sets))
       transport ||= ensured.protocol !== undefined
       transport ||= expression.match === 'meta l4proto' && expression.op !== '!='

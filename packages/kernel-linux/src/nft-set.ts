@@ -1,4 +1,4 @@
-import { KernelError, type NftKeyType, type NftSet } from '@podfabric/kernel'
+import { KernelError, type NftKey, type NftKeyType, type NftSet } from '@podfabric/kernel'
 import { type Attribute, Attributes, attributeList, type NetlinkWriter } from './netlink-message.ts'
 import { endpointsOf, type NftEndpoint } from './nft-interval.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type NftKind,
   nftKinds,
   numberOf,
+  unsupportedNft,
 } from './nft-value.ts'
 
 const SET_ANONYMOUS = 1
@@ -42,10 +43,18 @@ export interface NftSets {
   ): { readonly name: string; readonly id: number; readonly interval: boolean }
 }
 
-export const keyTypes: readonly NftKeyType[] = ['ipv4_addr', 'ipv6_addr', 'inet_service', 'ifname', 'mark']
+export const keyTypes: readonly NftKeyType[] = [
+  'ipv4_addr',
+  'ipv6_addr',
+  'inet_proto',
+  'inet_service',
+  'ifname',
+  'mark',
+]
 
 /** NFTA_SET_*, but the table. EINVAL for a type that is none. */
 export function writeNamedSet(writer: NetlinkWriter, set: NftSet, id: number): void {
+  if (typeof set.type !== 'string') throw unsupportedNft('concatenations')
   if (!keyTypes.includes(set.type)) {
     throw invalidNft(`set ${set.name} has keys of no known type: ${JSON.stringify(set.type)}`)
   }
@@ -92,9 +101,10 @@ export function readSetFacts(
 export function elementIntervals(
   name: string,
   { type, interval }: NftSetFacts,
-  values: readonly (string | number)[],
+  values: readonly NftKey[],
 ): readonly NftInterval[] {
   return values.map((value) => {
+    if (typeof value === 'object') throw unsupportedNft('concatenations')
     const found = intervalOf(type, value)
     if (type === 'ifname' && !isSingle(found)) {
       throw invalidNft(`set ${name} takes names of links, not patterns like ${value}`)

@@ -1,9 +1,8 @@
-import type { NftExpression, NftFamily } from '@podfabric/kernel'
+import type { NftExpression, NftFamily, NftTarget } from '@podfabric/kernel'
 import { AddressError, familyOf, ipToBytes, isUnspecified, parseIp } from '@podfabric/netaddr'
 import { type Ensured, ensureProtocol, META_MARK } from './nft-field.ts'
 import type { NftInstruction } from './nft-instruction.ts'
-import type { NftMatch } from './nft-match.ts'
-import { big, inKernelOrder, invalidNft } from './nft-value.ts'
+import { big, inKernelOrder, invalidNft, unsupportedNft } from './nft-value.ts'
 
 export const VERDICT_DROP = 0
 export const VERDICT_ACCEPT = 1
@@ -23,7 +22,7 @@ export const ICMPV6_PORT_UNREACHABLE = 4
 export const ICMPX_PORT_UNREACHABLE = 1
 const TCP = 6
 
-export type NftStatement = Exclude<NftExpression, NftMatch>
+export type NftStatement = Exclude<NftExpression, { readonly match: unknown }>
 
 /** What a rule does, as instructions. `transport`: the rule has matched the transport protocol. EINVAL. */
 export function lowerStatement(
@@ -32,6 +31,7 @@ export function lowerStatement(
   ensured: Ensured,
   transport: boolean,
 ): NftInstruction[] {
+  if ('vmap' in statement) throw unsupportedNft('maps')
   if ('counter' in statement) {
     const { packets, bytes } = statement.counter
     for (const count of [packets, bytes]) {
@@ -48,6 +48,7 @@ export function lowerStatement(
   if ('snat' in statement) return lowerNat(NAT_SNAT, statement.snat, ensured, transport)
   if ('dnat' in statement) return lowerNat(NAT_DNAT, statement.dnat, ensured, transport)
   if ('reject' in statement) return lowerReject(statement.reject, family, ensured)
+  if ('setMark' in statement && statement.mask !== undefined) throw unsupportedNft('masks')
   if ('setMark' in statement) return lowerMark(statement.setMark)
   throw invalidNft(`a rule cannot have ${JSON.stringify(statement)}`)
 }
@@ -64,12 +65,8 @@ function verdict(name: string): NftInstruction {
   return { name: 'verdict', code }
 }
 
-function lowerNat(
-  type: number,
-  to: { readonly address: string; readonly port?: number },
-  ensured: Ensured,
-  transport: boolean,
-): NftInstruction[] {
+function lowerNat(type: number, to: NftTarget, ensured: Ensured, transport: boolean): NftInstruction[] {
+  if ('map' in to) throw unsupportedNft('maps')
   const { octets, version } = target(to.address)
   if (ensured.version !== undefined && ensured.version !== version) {
     throw invalidNft(`${to.address} is of another IP version than the packets of the rule`)

@@ -1,4 +1,12 @@
-import { formatNft, KernelError, type NftChain, type NftCommand, type NftObject } from '@podfabric/kernel'
+import {
+  formatNft,
+  KernelError,
+  type NftChain,
+  type NftCommand,
+  type NftElements,
+  type NftMapKeys,
+  type NftObject,
+} from '@podfabric/kernel'
 import {
   attributeList,
   type NetlinkWriter,
@@ -30,7 +38,7 @@ import {
   writeElements,
   writeNamedSet,
 } from './nft-set.ts'
-import { big, invalidNft, isSingle, type NftInterval } from './nft-value.ts'
+import { big, invalidNft, isSingle, type NftInterval, unsupportedNft } from './nft-value.ts'
 
 export const nftHooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const
 /** So many elements in one message: the length of its list has 16 bits. */
@@ -70,12 +78,12 @@ export function commandText(command: NftCommand): string {
   }
 }
 
-function nameOf(object: NftObject): string {
+function nameOf(object: NftObject | NftMapKeys): string {
   switch (object.kind) {
     case 'rule':
       return `of ${object.table} ${object.chain}`
     case 'elements':
-      return `of ${object.table} ${object.set}`
+      return `of ${object.table} ${'map' in object ? object.map : object.set}`
     default:
       return object.name
   }
@@ -106,7 +114,10 @@ class Transaction {
         return void message(NFT_NEWTABLE, flags)
       case 'chain':
         return writeChain(message(NFT_NEWCHAIN, flags), object)
+      case 'map':
+        throw unsupportedNft('maps')
       case 'set':
+        if (typeof object.type !== 'string') throw unsupportedNft('concatenations')
         writeNamedSet(
           message(NFT_NEWSET, flags),
           { ...object, name: checkedName(object.name) },
@@ -130,12 +141,14 @@ class Transaction {
     }
   }
 
-  #delete(object: NftObject, message: (type: number) => NetlinkWriter): void {
+  #delete(object: NftObject | NftMapKeys, message: (type: number) => NetlinkWriter): void {
     switch (object.kind) {
       case 'table':
         return void message(NFT_DELTABLE)
       case 'chain':
         return void message(NFT_DELCHAIN).attributeText(3, object.name)
+      case 'map':
+        throw unsupportedNft('maps')
       case 'set':
         this.#sets.delete(setKey(object.family, object.table, object.name))
         return void message(NFT_DELSET).attributeText(2, object.name)
@@ -148,7 +161,8 @@ class Transaction {
     }
   }
 
-  #elements(object: Extract<NftObject, { readonly kind: 'elements' }>, message: () => NetlinkWriter): void {
+  #elements(object: NftElements | NftMapKeys, message: () => NetlinkWriter): void {
+    if ('map' in object) throw unsupportedNft('maps')
     const facts = this.#facts(object.family, object.table, object.set)
     const intervals = elementIntervals(object.set, facts, object.elements)
     for (let at = 0; at < intervals.length; at += ELEMENTS_PER_MESSAGE) {
@@ -205,7 +219,7 @@ function checkedName(name: string): string {
   return name
 }
 
-function flush(object: NftObject, message: (type: number) => NetlinkWriter): void {
+function flush(object: NftObject | NftMapKeys, message: (type: number) => NetlinkWriter): void {
   switch (object.kind) {
     case 'table':
       return void message(NFT_DELRULE)

@@ -85,6 +85,10 @@ export const nftKinds: Readonly<Record<NftKind, KindSpec>> = {
   ifname: { length: NAME_LENGTH, code: 41 },
 }
 
+export function unsupportedNft(what: string): KernelError {
+  return new KernelError('EOPNOTSUPP', 'nft', `${what} are not there yet`)
+}
+
 export function invalidNft(reason: string, cause?: unknown): KernelError {
   return new KernelError('EINVAL', 'nft', reason, cause === undefined ? undefined : { cause })
 }

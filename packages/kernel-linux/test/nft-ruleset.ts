@@ -14,7 +14,9 @@ import type {
 } from '@podfabric/kernel'
 import fc from 'fast-check'
 
-type Match = Extract<NftExpression, { readonly match: NftField }>
+type Match = Exclude<Extract<NftExpression, { readonly match: NftField }>, { readonly mask: number }>
+/** A set whose keys are of one type. */
+type SimpleSet = Omit<NftSet, 'type'> & { readonly type: NftKeyType }
 type Kind = NftKeyType | 'inet_proto' | 'fib_addrtype' | 'ct_state' | 'ct_status'
 
 /** One table with its sets, chains and rules, in the order in which a list has them. */
@@ -30,6 +32,8 @@ const kinds: Readonly<Record<NftField, Kind>> = {
   'tcp dport': 'inet_service',
   'udp sport': 'inet_service',
   'udp dport': 'inet_service',
+  'th sport': 'inet_service',
+  'th dport': 'inet_service',
   'meta l4proto': 'inet_proto',
   'meta mark': 'mark',
   iifname: 'ifname',
@@ -152,10 +156,7 @@ function addressKey(text: string): string {
 }
 
 /** Whatever a set may hold, as a list gives it: in order, each once. */
-function elementsOf({
-  type,
-  interval,
-}: Pick<NftSet, 'type' | 'interval'>): fc.Arbitrary<readonly NftValue[]> {
+function elementsOf({ type, interval }: SimpleSet): fc.Arbitrary<readonly NftValue[]> {
   const ranges = interval === true ? disjoint[type] : undefined
   return ranges ?? fc.uniqueArray(singles[type], { minLength: 1, maxLength: 5 }).map(ordered)
 }
@@ -180,7 +181,7 @@ function listOf(kind: Kind): fc.Arbitrary<readonly NftValue[]> {
   return ranges === undefined || kind === 'ifname' ? plain : fc.oneof(plain, ranges)
 }
 
-function matchOf(field: NftField, sets: readonly NftSet[]): fc.Arbitrary<Match> {
+function matchOf(field: NftField, sets: readonly SimpleSet[]): fc.Arbitrary<Match> {
   const kind = kinds[field]
   const patterns = kind === 'ifname' ? [linkName.map((name) => `${name.slice(0, 12)}*`)] : []
   const values: fc.Arbitrary<Match['value']>[] = [singles[kind], listOf(kind), ...patterns]
@@ -244,7 +245,7 @@ function endsOf(family: NftFamily, version: 4 | 6, transport: boolean, base: Nft
   )
 }
 
-function ruleOf(chain: NftChain, sets: readonly NftSet[]): fc.Arbitrary<NftRule> {
+function ruleOf(chain: NftChain, sets: readonly SimpleSet[]): fc.Arbitrary<NftRule> {
   const { family, table, name, base } = chain
   const versions: readonly (4 | 6)[] = family === 'ip' ? [4] : family === 'ip6' ? [6] : [4, 6]
   return fc
@@ -331,7 +332,7 @@ export const rulesets: fc.Arbitrary<Ruleset> = fc
       )
       .map((list) =>
         list.map(
-          ({ type, interval }): NftSet => ({
+          ({ type, interval }): SimpleSet => ({
             kind: 'set',
             ...place,
             name: `set-${type}`,

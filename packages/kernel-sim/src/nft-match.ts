@@ -8,7 +8,10 @@ import { addressTypes, intervalOf, invalid, type ValueKind } from './nft-value.t
 /** One condition of a rule, or something it does on the way; false ends the rule. */
 export type Step = (view: NetfilterView) => boolean
 
-export type NftMatch = Extract<NftExpression, { readonly match: NftField }>
+export type NftMatch = Exclude<
+  Extract<NftExpression, { readonly match: NftField }>,
+  { readonly mask: number }
+>
 
 interface Field {
   readonly kind: ValueKind
@@ -50,6 +53,8 @@ const fields: Readonly<Record<NftField, Field>> = {
   'tcp dport': port(tcp, 2),
   'udp sport': port(udp, 0),
   'udp dport': port(udp, 2),
+  'th sport': transportPort(0),
+  'th dport': transportPort(2),
   'meta l4proto': {
     kind: 'inet_proto',
     present: (view) => view.protocol >= 0,
@@ -77,6 +82,14 @@ function port(protocol: number, offset: number): Field {
     kind: 'inet_service',
     protocol,
     present: (view) => view.hasTransport(protocol, offset + 2),
+    number: (view) => u16At(view.bytes, view.transport + offset),
+  }
+}
+
+function transportPort(offset: number): Field {
+  return {
+    kind: 'inet_service',
+    present: ({ transport, end }) => transport >= 0 && transport + offset + 2 <= end,
     number: (view) => u16At(view.bytes, view.transport + offset),
   }
 }

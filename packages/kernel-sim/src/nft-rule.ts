@@ -4,9 +4,9 @@ import { ipProtocols } from '@podfabric/wire'
 import type { Dropped, Rejected } from './netfilter.ts'
 import type { TranslationStatement, TranslationWish } from './netfilter-view.ts'
 import type { ChainState } from './nft-chain.ts'
-import { compileMatch, type NftMatch, type RuleProtocols, ruleProtocols, type Step } from './nft-match.ts'
+import { compileMatch, type RuleProtocols, ruleProtocols, type Step } from './nft-match.ts'
 import type { SetState } from './nft-set.ts'
-import { invalid, wordsOf } from './nft-value.ts'
+import { invalid, unsupported, wordsOf } from './nft-value.ts'
 
 /** What a rule decides when all its conditions hold. */
 export type Terminal =
@@ -61,6 +61,8 @@ export function compileRule(spec: NftRule, handle: number, scope: RuleScope): Ru
   for (const expression of spec.expressions) {
     if (terminal.kind !== 'none') throw invalid('what comes after a verdict in a rule has no effect')
     if ('match' in expression) {
+      if ('mask' in expression || typeof expression.match !== 'string')
+        throw unsupported('masks and concatenations')
       steps.push(compileMatch(expression, known, setOf))
       tracks ||= expression.match.startsWith('ct ')
     } else if ('counter' in expression) {
@@ -68,6 +70,7 @@ export function compileRule(spec: NftRule, handle: number, scope: RuleScope): Ru
       counters.push(counter)
       steps.push(counting(counter))
     } else if ('setMark' in expression) {
+      if (expression.mask !== undefined) throw unsupported('masks')
       steps.push(marking(expression.setMark))
     } else {
       terminal = compileTerminal(expression, spec, handle, known, steps, scope)
@@ -96,7 +99,7 @@ function marking(mark: number): Step {
 
 type Concluding = Exclude<
   NftExpression,
-  NftMatch | { readonly counter: unknown } | { readonly setMark: number }
+  { readonly match: unknown } | { readonly counter: unknown } | { readonly setMark: number }
 >
 
 function compileTerminal(
@@ -164,6 +167,7 @@ function compileTranslation(
   }
   const [kind, to] =
     'snat' in statement ? (['SNAT', statement.snat] as const) : (['DNAT', statement.dnat] as const)
+  if ('map' in to) throw unsupported('maps')
   const family = familyOfTarget(to.address)
   if (known.family !== undefined && known.family !== family) {
     throw invalid(`${to.address} is of another IP version than the packets of the rule`)

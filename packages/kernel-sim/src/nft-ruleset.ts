@@ -4,6 +4,7 @@ import {
   type NftCommand,
   type NftElements,
   type NftFamily,
+  type NftMapKeys,
   type NftObject,
   type NftRule,
   type NftSet,
@@ -14,7 +15,7 @@ import { compileRule, listedRule, type RuleState } from './nft-rule.ts'
 import { SetState } from './nft-set.ts'
 import { TableState } from './nft-table.ts'
 import { needsValidation, validateChain } from './nft-validate.ts'
-import { invalid } from './nft-value.ts'
+import { invalid, unsupported } from './nft-value.ts'
 
 /** The tables of one namespace. Changes are transactions: all of a list of commands, or nothing. */
 export class Ruleset {
@@ -62,6 +63,8 @@ export class Ruleset {
         return this.#addTable(object, exclusive)
       case 'chain':
         return this.#addChain(object, exclusive)
+      case 'map':
+        throw unsupported('maps')
       case 'set':
         return this.#addSet(object, exclusive)
       case 'elements':
@@ -140,6 +143,7 @@ export class Ruleset {
   }
 
   #addElements(object: NftElements, exclusive: boolean): void {
+    if ('map' in object) throw unsupported('maps')
     const set = this.#set(this.#table(object.family, object.table), object.set)
     for (const value of object.elements) {
       const undo = set.add(value, exclusive)
@@ -163,15 +167,18 @@ export class Ruleset {
     })
   }
 
-  #delete(object: NftObject): void {
+  #delete(object: NftObject | NftMapKeys): void {
     switch (object.kind) {
       case 'table':
         return this.#deleteTable(object)
       case 'chain':
         return this.#deleteChain(object)
+      case 'map':
+        throw unsupported('maps')
       case 'set':
         return this.#deleteSet(object)
       case 'elements': {
+        if ('map' in object) throw unsupported('maps')
         const set = this.#set(this.#table(object.family, object.table), object.set)
         for (const value of object.elements) this.#undo.push(set.delete(value))
         return
@@ -218,7 +225,7 @@ export class Ruleset {
     })
   }
 
-  #flush(object: NftObject): void {
+  #flush(object: NftObject | NftMapKeys): void {
     switch (object.kind) {
       case 'table': {
         const table = this.#table(object.family, object.name)
@@ -302,7 +309,8 @@ function checkName(name: string): void {
 }
 
 function checkKeyType({ name, type }: NftSet): void {
-  const known: readonly string[] = ['ipv4_addr', 'ipv6_addr', 'inet_service', 'ifname', 'mark']
+  if (typeof type !== 'string') throw unsupported('concatenations')
+  const known: readonly string[] = ['ipv4_addr', 'ipv6_addr', 'inet_proto', 'inet_service', 'ifname', 'mark']
   if (!known.includes(type)) throw invalid(`set ${name} has keys of no known type: ${JSON.stringify(type)}`)
 }
 

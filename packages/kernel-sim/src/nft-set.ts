@@ -1,6 +1,13 @@
-import { KernelError, type NftElements, type NftSet, type NftValue } from '@podfabric/kernel'
+import {
+  KernelError,
+  type NftElements,
+  type NftKey,
+  type NftKeyType,
+  type NftSet,
+  type NftValue,
+} from '@podfabric/kernel'
 import { IntervalTable } from './interval-table.ts'
-import { intervalOf, invalid, printedValue } from './nft-value.ts'
+import { intervalOf, invalid, printedValue, unsupported } from './nft-value.ts'
 
 /** A named set with its elements, looked up by number or, for links, by name. */
 export class SetState {
@@ -9,14 +16,18 @@ export class SetState {
   readonly names = new Set<string>()
   /** Rules that ask it. */
   uses = 0
+  readonly #type: NftKeyType
 
   constructor(spec: NftSet) {
     this.spec = spec
+    if (typeof spec.type !== 'string') throw unsupported('concatenations')
+    this.#type = spec.type
     this.numbers = new IntervalTable(spec.type === 'ipv6_addr' ? 4 : 1)
   }
 
   /** Adds an element; returns what takes it out again, or undefined where it was there. EEXIST for an overlap. */
-  add(value: NftValue, exclusive: boolean): (() => void) | undefined {
+  add(value: NftKey, exclusive: boolean): (() => void) | undefined {
+    if (typeof value === 'object') throw unsupported('concatenations')
     const exists = (reason = `${value} is in the set`): KernelError =>
       new KernelError('EEXIST', `nft add element ${this.spec.table} ${this.spec.name}`, reason)
     if (this.spec.type === 'ifname') {
@@ -40,7 +51,8 @@ export class SetState {
   }
 
   /** Takes an element out; returns what puts it in again. ENOENT. */
-  delete(value: NftValue): () => void {
+  delete(value: NftKey): () => void {
+    if (typeof value === 'object') throw unsupported('concatenations')
     const missing = (): KernelError =>
       new KernelError(
         'ENOENT',
@@ -69,7 +81,7 @@ export class SetState {
 
   elements(): NftValue[] {
     const values: NftValue[] = [...this.names]
-    for (let i = 0; i < this.numbers.size; i++) values.push(printedValue(this.spec.type, this.numbers.at(i)))
+    for (let i = 0; i < this.numbers.size; i++) values.push(printedValue(this.#type, this.numbers.at(i)))
     return values
   }
 
@@ -88,7 +100,7 @@ export class SetState {
   }
 
   #interval(value: NftValue): ReturnType<typeof intervalOf> {
-    const interval = intervalOf(this.spec.type, value)
+    const interval = intervalOf(this.#type, value)
     const single = interval.first.every((word, i) => word === interval.last[i])
     if (single || this.spec.interval === true) return interval
     throw invalid(`set ${this.spec.name} takes ${value} only with the interval flag`)

@@ -71,6 +71,10 @@ const numbers: Readonly<
   ct_status: { names: statusBits, most: 0xffff_ffff },
 }
 
+export function unsupported(what: string): KernelError {
+  return new KernelError('EOPNOTSUPP', 'nft', `${what} are not there yet`)
+}
+
 export function invalid(reason: string, cause?: unknown): KernelError {
   return new KernelError('EINVAL', 'nft', reason, { cause })
 }

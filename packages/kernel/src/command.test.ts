@@ -1,6 +1,7 @@
 import { ifAddress, ip, mac, prefix } from '@podfabric/netaddr'
 import { describe, expect, it } from 'vitest'
 import { formatCommand } from './command.ts'
+import type { NftExpression, NftMapping, NftObject } from './nft.ts'
 import { formatNft } from './nft-command.ts'
 import type { Operation } from './operation.ts'
 
@@ -149,6 +150,86 @@ describe('an nftables command', () => {
       'add rule ip nat post ip saddr != @pods oifname { "eth0", "eth1" } ct state { established, related } ' +
         'dnat to 10.0.0.1:80 comment "podfabric: a test"',
     )
+  })
+
+  it('writes maps, concatenations and what asks them', () => {
+    const add = (object: NftObject) => formatNft({ verb: 'add', object })
+    const rule = (...expressions: NftExpression[]) =>
+      add({ kind: 'rule', ...place, chain: 'c', expressions }).slice('add rule ip nat c '.length)
+    const key = ['ip daddr', 'meta l4proto', 'th dport'] as const
+    const type = ['ipv4_addr', 'inet_proto', 'inet_service'] as const
+    expect(add({ kind: 'set', ...place, name: 's', type, interval: true })).toBe(
+      'add set ip nat s { type ipv4_addr . inet_proto . inet_service ; flags interval ; }',
+    )
+    expect(
+      add({ kind: 'map', ...place, name: 'v', type: 'inet_service', to: 'verdict', interval: true }),
+    ).toBe('add map ip nat v { type inet_service : verdict ; flags interval ; }')
+    expect(add({ kind: 'map', ...place, name: 'd', type, to: ['ipv4_addr', 'inet_service'] })).toBe(
+      'add map ip nat d { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service ; }',
+    )
+    const verdicts: readonly NftMapping[] = [
+      { key: '1-9', to: { verdict: 'return' } },
+      { key: 10, to: { jump: 'a' } },
+      { key: 11, to: { goto: 'b' } },
+    ]
+    const elements = { kind: 'elements', ...place, map: 'v', elements: verdicts } as const
+    expect(add(elements)).toBe('add element ip nat v { 1-9 : return, 10 : jump a, 11 : goto b }')
+    expect(
+      formatNft({
+        verb: 'delete',
+        object: { kind: 'elements', ...place, map: 'd', elements: [{ key: ['10.0.0.1', 'tcp', 80] }] },
+      }),
+    ).toBe('delete element ip nat d { 10.0.0.1 . tcp . 80 }')
+    expect(
+      add({
+        kind: 'elements',
+        ...place,
+        map: 'd',
+        elements: [{ key: ['10.0.0.1', 'tcp', 80], to: ['10.1.0.1', 8080] }],
+      }),
+    ).toBe('add element ip nat d { 10.0.0.1 . tcp . 80 : 10.1.0.1 . 8080 }')
+    expect(rule({ match: key, op: '!=', value: { set: 's' } })).toBe(
+      'ip daddr . meta l4proto . th dport != @s',
+    )
+    expect(
+      rule({
+        match: ['meta l4proto', 'th dport'],
+        value: [
+          ['tcp', 80],
+          ['udp', 53],
+        ],
+      }),
+    ).toBe('meta l4proto . th dport { tcp . 80, udp . 53 }')
+    expect(rule({ vmap: { key, map: 'v' } })).toBe('ip daddr . meta l4proto . th dport vmap @v')
+    expect(
+      rule({
+        vmap: {
+          key: 'numgen random mod 2',
+          map: [
+            { key: 0, to: { jump: 'a' } },
+            { key: 1, to: { verdict: 'drop' } },
+          ],
+        },
+      }),
+    ).toBe('numgen random mod 2 vmap { 0 : jump a, 1 : drop }')
+    expect(rule({ dnat: { family: 'ip', key, map: 'd' } })).toBe(
+      'dnat to ip daddr . meta l4proto . th dport map @d',
+    )
+    const inet = {
+      verb: 'add',
+      object: {
+        kind: 'rule',
+        family: 'inet',
+        table: 't',
+        chain: 'c',
+        expressions: [{ snat: { family: 'ip6', key: 'ip6 saddr', map: 'd6' } }],
+      },
+    } as const
+    expect(formatNft(inet)).toBe('add rule inet t c snat ip6 to ip6 saddr map @d6')
+    expect(rule({ match: 'meta mark', mask: 0x4000, op: '!=', value: 0 })).toBe('meta mark & 16384 != 0')
+    expect(rule({ match: 'meta mark', mask: 0x4000, value: 0x4000 })).toBe('meta mark & 16384 == 16384')
+    expect(rule({ setMark: 0x4000, mask: 0xc000 })).toBe('meta mark set meta mark & 4294918143 | 16384')
+    expect(rule({ setMark: 7 })).toBe('meta mark set 7')
   })
 
   it('refuses names and texts that would end their place', () => {

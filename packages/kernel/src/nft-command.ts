@@ -1,14 +1,24 @@
 import type {
   NftChain,
   NftCommand,
+  NftConcatenation,
   NftElements,
   NftExpression,
   NftFamily,
   NftField,
+  NftFields,
+  NftKey,
+  NftKeyType,
+  NftLookup,
+  NftMap,
+  NftMapKeys,
+  NftMapping,
   NftObject,
   NftRule,
   NftSet,
+  NftTarget,
   NftValue,
+  NftVerdict,
 } from './nft.ts'
 
 /**
@@ -31,6 +41,7 @@ export function formatNft(command: NftCommand): string {
     case 'chain':
       return `${verb} ${place}${base(object)}`
     case 'set':
+    case 'map':
       return `${verb} ${place} ${setSpec(object)}`
     case 'rule':
       return `add ${place} ${rule(object)}`
@@ -39,7 +50,7 @@ export function formatNft(command: NftCommand): string {
   }
 }
 
-function placeOf(object: NftObject): string {
+function placeOf(object: NftObject | NftMapKeys): string {
   const { family } = object
   switch (object.kind) {
     case 'table':
@@ -47,11 +58,12 @@ function placeOf(object: NftObject): string {
     case 'chain':
       return `chain ${family} ${name(object.table)} ${name(object.name)}`
     case 'set':
-      return `set ${family} ${name(object.table)} ${name(object.name)}`
+    case 'map':
+      return `${object.kind} ${family} ${name(object.table)} ${name(object.name)}`
     case 'rule':
       return `rule ${family} ${name(object.table)} ${name(object.chain)}`
     case 'elements':
-      return `element ${family} ${name(object.table)} ${name(object.set)}`
+      return `element ${family} ${name(object.table)} ${name('map' in object ? object.map : object.set)}`
   }
 }
 
@@ -71,12 +83,29 @@ function base(chain: NftChain): string {
   return ` { type ${type} hook ${hook} priority ${priority} ; ${policy === undefined ? '' : `policy ${policy} ; `}}`
 }
 
-function setSpec(set: NftSet): string {
-  return `{ type ${set.type} ; ${set.interval === true ? 'flags interval ; ' : ''}}`
+function setSpec(set: NftSet | NftMap): string {
+  const types = set.kind === 'map' ? `${typeWords(set.type)} : ${typeWords(set.to)}` : typeWords(set.type)
+  return `{ type ${types} ; ${set.interval === true ? 'flags interval ; ' : ''}}`
 }
 
-function elements(object: NftElements): string {
-  return `{ ${object.elements.map(value).join(', ')} }`
+function typeWords(type: 'verdict' | NftKeyType | NftConcatenation): string {
+  return typeof type === 'string' ? type : type.join(' . ')
+}
+
+function elements(object: NftElements | NftMapKeys): string {
+  const words = 'map' in object ? object.elements.map(mapping) : object.elements.map(key)
+  return `{ ${words.join(', ')} }`
+}
+
+function mapping(element: { readonly key: NftKey } | NftMapping): string {
+  if (!('to' in element)) return key(element.key)
+  const { to } = element
+  const isData = typeof to !== 'object' || !('verdict' in to || 'jump' in to || 'goto' in to)
+  return `${key(element.key)} : ${isData ? key(to) : verdict(to)}`
+}
+
+function key(of: NftKey): string {
+  return typeof of === 'object' ? of.map(value).join(' . ') : value(of)
 }
 
 function rule(object: NftRule): string {
@@ -101,31 +130,55 @@ function formatExpression(expression: NftExpression, family: NftFamily): string 
   if ('counter' in expression) {
     return `counter packets ${expression.counter.packets} bytes ${expression.counter.bytes}`
   }
-  if ('verdict' in expression) return expression.verdict
-  if ('jump' in expression) return `jump ${name(expression.jump)}`
-  if ('goto' in expression) return `goto ${name(expression.goto)}`
+  if ('verdict' in expression || 'jump' in expression || 'goto' in expression) return verdict(expression)
+  if ('vmap' in expression) return `${selector(expression.vmap.key)} vmap ${looked(expression.vmap)}`
   if ('masquerade' in expression)
     return expression.masquerade.random === true ? 'masquerade random' : 'masquerade'
   if ('snat' in expression) return `snat ${target(expression.snat, family)}`
   if ('dnat' in expression) return `dnat ${target(expression.dnat, family)}`
   if ('reject' in expression) return expression.reject === 'tcp reset' ? 'reject with tcp reset' : 'reject'
-  return `meta mark set ${expression.setMark}`
+  const { mask, setMark } = expression
+  if (mask === undefined || mask === ALL) return `meta mark set ${setMark}`
+  return `meta mark set meta mark & ${(~mask & ALL) >>> 0} | ${setMark}`
 }
 
-function match(expression: Extract<NftExpression, { readonly match: NftField }>): string {
+const ALL = 0xffff_ffff
+
+function verdict(of: NftVerdict): string {
+  if ('jump' in of) return `jump ${name(of.jump)}`
+  return 'goto' in of ? `goto ${name(of.goto)}` : of.verdict
+}
+
+function match(expression: Extract<NftExpression, { readonly match: unknown }>): string {
   const { match: field, op = '==', value: wanted } = expression
   const not = op === '!=' ? '!= ' : ''
-  const words = (one: NftValue) => (isName(field) ? text(String(one)) : value(one))
-  if (typeof wanted === 'object' && 'set' in wanted) return `${field} ${not}@${name(wanted.set)}`
-  if (typeof wanted === 'object') return `${field} ${not}{ ${wanted.map(words).join(', ')} }`
-  return `${field} ${not}${words(wanted)}`
+  if ('mask' in expression) return `${field} & ${expression.mask} ${op} ${expression.value}`
+  const words = (one: NftValue | readonly NftValue[]): string => {
+    if (typeof one === 'object') return key(one)
+    return isName(field) ? text(String(one)) : value(one)
+  }
+  if (typeof wanted === 'object' && 'set' in wanted) return `${selector(field)} ${not}@${name(wanted.set)}`
+  if (typeof wanted === 'object') return `${selector(field)} ${not}{ ${wanted.map(words).join(', ')} }`
+  return `${selector(field)} ${not}${words(wanted)}`
 }
 
-function isName(field: NftField): boolean {
+function isName(field: NftField | NftFields): boolean {
   return field === 'iifname' || field === 'oifname'
 }
 
-function target(to: { readonly address: string; readonly port?: number }, family: NftFamily): string {
+function selector(fields: NftLookup['key']): string {
+  return typeof fields === 'string' ? fields : fields.join(' . ')
+}
+
+function looked({ map }: NftLookup): string {
+  return typeof map === 'string' ? `@${name(map)}` : `{ ${map.map(mapping).join(', ')} }`
+}
+
+function target(to: NftTarget, family: NftFamily): string {
+  if ('map' in to) {
+    const kind = family === 'inet' ? `${to.family} to` : 'to'
+    return `${kind} ${selector(to.key)} map ${looked(to)}`
+  }
   const v6 = to.address.includes(':')
   const kind = family === 'inet' ? (v6 ? 'ip6 to' : 'ip to') : 'to'
   if (to.port === undefined) return `${kind} ${value(to.address)}`
