@@ -11,14 +11,18 @@ import {
   toCniError,
 } from '@podfabric/cni'
 import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
-import type { Clock, Kernel } from '@podfabric/kernel'
+import { type Clock, type Kernel, withMiddleware } from '@podfabric/kernel'
 import { type Store, scoped } from '@podfabric/store'
 import { type AgentCall, failedOutcome } from './protocol.ts'
+import { sysctlJournal } from './sysctl-journal.ts'
 
 export interface AgentOptions {
   readonly node: { readonly name: string }
   readonly kernel: Kernel
-  /** Shared by all nodes: networks are under `networks/`, what this node's runtime remembers under `runtimes/<node>/`. */
+  /**
+   * Shared by all nodes: networks are under `networks/`, what this node's runtime remembers under `runtimes/<node>/`, what its
+   * settings were before ours under `sysctls/<node>/`.
+   */
   readonly store: Store
   /** The plugins that there are, by their types. */
   readonly plugins: Readonly<Record<string, PluginFactory>>
@@ -26,6 +30,11 @@ export interface AgentOptions {
   /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   readonly log: Log
+  /**
+   * Tells one start of the node's machine from another: what settings of its kernel were before ours is void after a restart.
+   * Default: it never restarts.
+   */
+  readonly boot?: string
   /** Runs the plugins that these delegate to and that are not among them. Default: there are no others. */
   readonly elsewhere?: Exec
 }
@@ -67,13 +76,23 @@ interface Running {
 }
 
 export function agent(options: AgentOptions): Agent {
-  const { node, kernel, store, plugins, clock, random, log, elsewhere } = options
+  const { node, kernel, store, plugins, clock, random, log, boot = '', elsewhere } = options
+  const journal = sysctlJournal({ kernel, store, node, boot, log })
+  const { host } = kernel.netns
+  /** Only the node's own settings outlive what we make: other namespaces are worked on directly. */
+  const journaled = (network: string): Kernel => {
+    const recording = withMiddleware(kernel, journal(network))
+    return {
+      netns: kernel.netns,
+      in: (netns) => (netns.id === host.id ? recording : kernel).in(netns),
+    }
+  }
   const exec = inProcess({
     plugins,
     ...(elsewhere && { elsewhere }),
     context: (network) => ({
       node,
-      kernel,
+      kernel: journaled(network),
       store: scoped(store, `networks/${network}/`),
       clock,
       random,

@@ -11,3 +11,13 @@ export {
   parseAgentAnswer,
   parseAgentCall,
 } from './protocol.ts'
+export {
+  type SysctlFate,
+  type SysctlJournalOptions,
+  type SysctlRecord,
+  type SysctlSite,
+  sysctlFate,
+  sysctlJournal,
+  sysctlPrefix,
+  sysctlRecords,
+} from './sysctl-journal.ts'

@@ -1,4 +1,11 @@
-import { formatCommand, KernelError, type LinkSpec, type Operation, type Outcome } from '@podfabric/kernel'
+import {
+  formatCommand,
+  isSameSetting,
+  KernelError,
+  type LinkSpec,
+  type Operation,
+  type Outcome,
+} from '@podfabric/kernel'
 import { addressOf, type Ip } from '@podfabric/netaddr'
 import type { HeldNamespace } from './held-namespace.ts'
 import { heldOf } from './held-namespace.ts'
@@ -22,7 +29,7 @@ import { addNeighbor, deleteNeighbor } from './rtnetlink-neighbor.ts'
 import { addRoute, deleteRoute } from './rtnetlink-route.ts'
 import { addRule, deleteRule } from './rtnetlink-rule.ts'
 import type { Syscalls } from './syscall.ts'
-import { writeSysctl } from './sysctl.ts'
+import { readSysctl, writeSysctl } from './sysctl.ts'
 
 const succeeded: Outcome = Object.freeze({ ok: true })
 
@@ -138,9 +145,12 @@ export class OperationRun {
       case 'fdb.delete':
         return gather(deleteFdb(operation.entry, indexOf(operation.entry.link)))
       case 'sysctl.set':
-        return this.#after(at, () =>
-          writeSysctl(this.#site.sys, this.#site.held.fd, operation.name, operation.value, label),
-        )
+        return this.#after(at, () => {
+          const { sys, held } = this.#site
+          const { name, value, ifDiffers } = operation
+          if (ifDiffers && isSameSetting(readSysctl(sys, held.fd, name), value)) return
+          writeSysctl(sys, held.fd, name, value, label)
+        })
       case 'nft.apply':
         return this.#after(at, () => applyNft(this.#site.sys, this.#site.held.fd, operation.commands, label))
     }

@@ -1,4 +1,4 @@
-import { formatCommand, KernelError, type Operation, type Outcome } from '@podfabric/kernel'
+import { formatCommand, isSameSetting, KernelError, type Operation, type Outcome } from '@podfabric/kernel'
 import { prefixFamily } from '@podfabric/netaddr'
 import { changeFdb, deleteFdb } from './fdb-operations.ts'
 import { addAddress4, deleteAddress4, replaceAddress4 } from './ipv4-address.ts'
@@ -57,6 +57,7 @@ function perform(netns: NetworkNamespace, operation: Operation, resolve: Resolve
     case 'fdb.delete':
       return deleteFdb(netns, operation.entry, command)
     case 'sysctl.set':
+      if (operation.ifDiffers && isSameSetting(netns.sysctls.get(operation.name), operation.value)) return
       return netns.sysctls.set(operation.name, operation.value)
     case 'nft.apply':
       netns.netfilter.apply(operation.commands)

@@ -22,7 +22,7 @@ export type {
   VxlanLink,
   VxlanSpec,
 } from './link.ts'
-export { withMiddleware } from './middleware.ts'
+export { onlyFor, withMiddleware } from './middleware.ts'
 export type { Fdb, Links, Namespace, Routes, Rules, Sysctl, Table } from './namespace.ts'
 export type { FdbEntry, FdbKey, Neighbor, NeighborKey, NeighborState } from './neighbor.ts'
 export type { Netns, NetnsEntry, NetnsTable } from './netns.ts'
@@ -72,4 +72,5 @@ export type {
   UdpSocket,
   WaitOptions,
 } from './sockets.ts'
+export { isSameSetting } from './sysctl-value.ts'
 export { type NamespaceTables, type TableDriver, tablesOver } from './tables.ts'

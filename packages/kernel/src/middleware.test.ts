@@ -3,7 +3,7 @@ import { commandLog } from './command-log.ts'
 import { KernelError } from './error.ts'
 import { failNth } from './faults.ts'
 import type { Kernel } from './kernel.ts'
-import { withMiddleware } from './middleware.ts'
+import { onlyFor, withMiddleware } from './middleware.ts'
 import type { Netns } from './netns.ts'
 import type { Middleware, Operation, Outcome } from './operation.ts'
 import { type TableDriver, tablesOver } from './tables.ts'
@@ -67,6 +67,36 @@ describe('the verbs', () => {
 })
 
 describe('middleware', () => {
+  it('for some kinds of operation leaves the others of a batch together', async () => {
+    const { kernel, netns, batches } = recordingKernel()
+    const seen: string[] = []
+    const step: Middleware = async (operation, next) => {
+      seen.push(operation.op)
+      return next()
+    }
+    const host = withMiddleware(kernel, onlyFor(['sysctl.set'], step)).in(netns)
+    const set: Operation = { op: 'sysctl.set', name: 'net.ipv4.ip_forward', value: '1' }
+    expect(await host.apply([add('a'), remove('ghost'), set, set, add('b')])).toMatchObject([
+      { ok: true },
+      { ok: false },
+      { ok: true },
+      { ok: true },
+      { ok: true },
+    ])
+    await host.apply([add('c'), add('d')])
+    expect(batches).toEqual([
+      ['link.add', 'link.delete'],
+      ['sysctl.set'],
+      ['sysctl.set'],
+      ['link.add'],
+      ['link.add', 'link.add'],
+    ])
+    expect(seen).toEqual(['sysctl.set', 'sysctl.set'])
+    await host.sysctl.ensure('net.ipv4.ip_forward', '1')
+    await host.links.add({ kind: 'bridge', name: 'e' })
+    expect(seen).toHaveLength(3)
+  })
+
   it('goes around every operation, the first outermost, verbs and batches alike', async () => {
     const { kernel, netns, batches } = recordingKernel()
     const seen: string[] = []

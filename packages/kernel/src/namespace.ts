@@ -75,4 +75,9 @@ export interface Sysctl {
   /** By dotted name, `net.ipv4.ip_forward`; a link's own name may hold dots: write it with `/`. ENOENT. */
   get(name: string): Promise<string>
   set(name: string, value: string): Promise<void>
+  /**
+   * As `set`, but writes nothing where the value stands already: writing some, `forwarding` of IPv6 for one, sets others back
+   * even then. Runs of white space count as one space in the comparison.
+   */
+  ensure(name: string, value: string): Promise<void>
 }

@@ -34,7 +34,8 @@ export type Operation =
   /** `append` adds a further destination for the same MAC. */
   | { readonly op: 'fdb.add' | 'fdb.replace' | 'fdb.append'; readonly entry: FdbEntry }
   | { readonly op: 'fdb.delete'; readonly entry: FdbKey }
-  | { readonly op: 'sysctl.set'; readonly name: string; readonly value: string }
+  /** `ifDiffers`: nothing is written where the value stands already. Default false. */
+  | { readonly op: 'sysctl.set'; readonly name: string; readonly value: string; readonly ifDiffers?: boolean }
   | { readonly op: 'nft.apply'; readonly commands: readonly NftCommand[] }
 
 /** What became of one operation. */
@@ -44,11 +45,11 @@ export type Outcome = { readonly ok: true } | { readonly ok: false; readonly err
  * A step around every operation of a kernel: log it, refuse it, or hand it on.
  * `next` applies it and never rejects.
  */
-export type Middleware = (
-  operation: Operation,
-  next: () => Promise<Outcome>,
-  at: OperationSite,
-) => Promise<Outcome>
+export interface Middleware {
+  (operation: Operation, next: () => Promise<Outcome>, at: OperationSite): Promise<Outcome>
+  /** The kinds of operation that it is about; others pass it by. Default: all. See `onlyFor`. */
+  readonly ops?: readonly Operation['op'][]
+}
 
 export interface OperationSite {
   /** Path of the namespace it is applied in; `''` for the host's. */

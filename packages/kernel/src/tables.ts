@@ -76,6 +76,7 @@ export function tablesOver(driver: TableDriver): NamespaceTables {
   const sysctl: Sysctl = {
     get: (name) => driver.sysctl(name),
     set: (name, value) => change({ op: 'sysctl.set', name, value }),
+    ensure: (name, value) => change({ op: 'sysctl.set', name, value, ifDiffers: true }),
   }
   const nft: Nft = {
     apply: (commands) => change({ op: 'nft.apply', commands }),

@@ -59,7 +59,7 @@ export function bridgeLink(
         described = { name, mac, mtu: octets }
         if (!isGateway) return
         for (const address of addresses()) await addAddress(node, name, address)
-        for (const family of families(addresses())) await forward(node, family)
+        for (const family of families(addresses())) await node.sysctl.ensure(forwarding[family], '1')
       }),
     verify: () =>
       onNode(kernel, async (node) => {
@@ -108,12 +108,6 @@ async function addAddress(node: Namespace, link: string, address: IfAddress): Pr
 }
 
 const forwarding = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding' } as const
-
-/** Written only where it is not so: turning it on again resets other settings of IPv6. */
-async function forward(node: Namespace, family: 4 | 6): Promise<void> {
-  const name = forwarding[family]
-  if ((await node.sysctl.get(name)) !== '1') await node.sysctl.set(name, '1')
-}
 
 function families(addresses: readonly IfAddress[]): readonly (4 | 6)[] {
   return [...new Set(addresses.map(prefixFamily))]

@@ -243,8 +243,7 @@ function concerns(change: Change, { owned: { network, tunnel }, underlay }: Back
 }
 
 async function forward(host: Namespace, family: 4 | 6): Promise<void> {
-  const name = forwarding[family]
-  if ((await host.sysctl.get(name)) !== '1') await host.sysctl.set(name, '1')
+  await host.sysctl.ensure(forwarding[family], '1')
 }
 
 function textOf(error: unknown): string {

@@ -121,7 +121,7 @@ function plan({ kernel, delegate }: PluginContext, request: SampleRequest, inten
         await onNode(kernel, async (node) => {
           await node.addresses.add({ link: outer, address: ifAddressFrom(gateway), scope: 'link' })
           await node.routes.add({ destination: prefixFrom(pod, 32), link: outer, protocol })
-          await node.sysctl.set('net.ipv4.ip_forward', '1')
+          await node.sysctl.ensure('net.ipv4.ip_forward', '1')
         })
         await inSandbox(kernel, netns, async (container) => {
           await container.addresses.add({ link: ifName, address: ifAddressFrom(pod) })

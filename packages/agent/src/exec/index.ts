@@ -1,3 +1,4 @@
+export { bootOfMachine } from './boot.ts'
 export { callAgent } from './call-agent.ts'
 export { execOnPath } from './exec-on-path.ts'
 export { type InstallExecutableOptions, installExecutable, thinClient } from './install-executable.ts'

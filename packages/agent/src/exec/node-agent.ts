@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Exec, Log, PluginFactory } from '@podfabric/cni'
 import { systemClock } from '@podfabric/kernel'
 import { type Agent, agent } from '../agent.ts'
+import { bootOfMachine } from './boot.ts'
 import { execOnPath } from './exec-on-path.ts'
 
 /** Where a node keeps its state unless it is told otherwise. */
@@ -49,6 +50,7 @@ export async function nodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
       clock: systemClock,
       random: Math.random,
       log,
+      boot: bootOfMachine(),
       elsewhere,
     })
     return {

@@ -80,6 +80,23 @@ export const operationCases: readonly CaseBody[] = [
     },
   },
   {
+    name: 'a sysctl that stands already is not written again by ensure: the links’ own settings stay',
+    async run(bed) {
+      const { at } = await bed.namespace(await bed.node(), 'pod')
+      await at.links.add({ kind: 'bridge', name: 'br0' })
+      const [all, own] = ['net.ipv6.conf.all.forwarding', 'net.ipv6.conf.br0.forwarding']
+      await at.sysctl.ensure(all, '1')
+      assert.equal(await at.sysctl.get(own), '1')
+      await at.sysctl.set(own, '0')
+      await at.sysctl.ensure(all, '1')
+      assert.equal(await at.sysctl.get(own), '0')
+      await at.sysctl.ensure('net.ipv4.ping_group_range', '0 100')
+      assert.match(await at.sysctl.get('net.ipv4.ping_group_range'), /^0\s100$/)
+      await at.sysctl.ensure('net.ipv4.ping_group_range', '0 100')
+      await refuses('ENOENT', at.sysctl.ensure('net.ipv4.no_such_thing', '1'))
+    },
+  },
+  {
     name: 'links have sysctls of their own, for IPv4 and IPv6',
     async run(bed) {
       const { at } = await bed.namespace(await bed.node(), 'pod')
