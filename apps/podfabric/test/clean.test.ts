@@ -121,6 +121,41 @@ describe.skipIf(!available.available)(title, { timeout: 60_000 }, () => {
     expect(await shown(node)).toEqual(before)
   })
 
+  it('gives settings the values that stood before us, unless somebody else changed them since', async () => {
+    const node = await scratchNode()
+    const [four, six] = ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']
+    const dual = { ...network, ipam: { ...network.ipam, ranges: [[{ subnet: 'fd00:87::/64' }]] } }
+    for (const name of [four, six]) await node.host.sysctl.set(name, '0')
+    await node.run('install', '--plugin', 'bridge', '--bin-dir', node.bin, '--conf-dir', node.conf)
+    const values = async () => [await node.host.sysctl.get(four), await node.host.sysctl.get(six)]
+
+    // The executable runs the plugin itself: no agent is there.
+    await node.container('c1')
+    expect(await node.call('bridge', 'ADD', dual, 'c1')).toMatchObject({ exitCode: 0 })
+    await node.container('c2')
+    const blue = { ...network, name: 'blue', bridge: 'blue0' }
+    expect(await node.call('bridge', 'ADD', blue, 'c2')).toMatchObject({ exitCode: 0 })
+    expect(await values()).toEqual(['1', '1'])
+
+    const looked = await node.run('doctor', '--bin-dir', node.bin, '--conf-dir', node.conf, '-o', 'json')
+    const found: { readonly check: string; readonly finding: string }[] = JSON.parse(looked.stdout)
+    expect(found.filter(({ check }) => check === 'settings').map(({ finding }) => finding)).toEqual([
+      `${four} is 1 because of network blue, pods; it was 0 before`,
+      `${six} is 1 because of network pods; it was 0 before`,
+    ])
+    const dry = await node.run('clean', '--conf-dir', node.conf, '--dry-run')
+    expect(dry.stdout).toContain(`would restore ${four} to 0\n`)
+    expect(await values()).toEqual(['1', '1'])
+
+    await node.host.sysctl.set(six, '2')
+    const done = await node.run('clean', '--conf-dir', node.conf)
+    expect(done, done.stderr).toMatchObject({ exitCode: 0 })
+    expect(done.stdout).toContain(`restored ${four} to 0\n`)
+    expect(done.stderr).toContain(`${six} stays 2: somebody else changed it after us, who made 1 of 0`)
+    expect(await values()).toEqual(['0', '2'])
+    expect(existsSync(node.state)).toBe(false)
+  })
+
   it('detaches from a network whose list is gone', async () => {
     const node = await scratchNode()
     const before = await shown(node)

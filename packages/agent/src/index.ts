@@ -15,6 +15,7 @@ export {
   type SysctlFate,
   type SysctlJournalOptions,
   type SysctlRecord,
+  type SysctlRecords,
   type SysctlSite,
   sysctlFate,
   sysctlJournal,

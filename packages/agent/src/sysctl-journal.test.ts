@@ -17,9 +17,10 @@ function node() {
     const journal = sysctlJournal({ kernel, store, node: { name: 'node-1' }, boot: 'first', log, ...options })
     return (network: string) => onHost(withMiddleware(kernel, journal(network)))
   }
-  const records = async () => sysctlRecords((await store.list(sysctlPrefix)).entries, log)
+  const read = async () => sysctlRecords((await store.list(sysctlPrefix)).entries)
+  const records = async () => (await read()).records
   const site = (boot: string) => ({ boot, netns: kernel.netns.host.id })
-  return { kernel, store, log, logged, process, records, host: onHost(kernel), site }
+  return { kernel, store, log, logged, process, read, records, host: onHost(kernel), site }
 }
 
 function onHost(kernel: Kernel) {
@@ -128,11 +129,12 @@ describe('the journal of settings', () => {
   })
 
   it('says so when a record cannot be read, and makes a new one', async () => {
-    const { store, process, records, logged } = node()
-    await store.put(`${sysctlPrefix}node-1/${name}`, '{"name":"net.ipv4.ip_forward"}')
-    expect(await records()).toEqual([])
-    expect(logged).toHaveLength(1)
+    const { store, process, read, records, logged } = node()
+    const key = `${sysctlPrefix}node-1/${name}`
+    await store.put(key, '{"name":"net.ipv4.ip_forward"}')
+    expect(await read()).toEqual({ records: [], unreadable: [key] })
     await process()('pods').sysctl.ensure(name, '1')
     expect(await records()).toMatchObject([{ before: '0', wrote: '1' }])
+    expect(logged).toHaveLength(1)
   })
 })

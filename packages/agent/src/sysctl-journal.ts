@@ -72,8 +72,14 @@ export function sysctlJournal(options: SysctlJournalOptions): (network: string) 
     const key = prefix + encodeURIComponent(name)
     for (;;) {
       const entry = await store.get(key)
-      const found = entry && readable(entry.key, entry.value, log)
-      const known = found && isHere(found.where, where) ? found : undefined
+      const found = entry && readable(entry.value)
+      if (found instanceof Error) {
+        log.warn('what a setting was before us cannot be read any more; what it is now counts instead', {
+          setting: name,
+          error: found,
+        })
+      }
+      const known = found && !(found instanceof Error) && isHere(found.where, where) ? found : undefined
       const now = await host.sysctl.get(name)
       const isOurs = known !== undefined && isSameSetting(now, known.wrote)
       const wanted: SysctlRecord = {
@@ -128,17 +134,27 @@ export function sysctlJournal(options: SysctlJournalOptions): (network: string) 
     })
 }
 
-/** The records among entries of the node's store, settings of single links last: some of the others change those. */
+export interface SysctlRecords {
+  /** Settings of single links last: some of the others change those. */
+  readonly records: readonly SysctlRecord[]
+  /** Keys whose values cannot be read: what was before is not known. */
+  readonly unreadable: readonly string[]
+}
+
+/** The records among entries of the node's store. */
 export function sysctlRecords(
   entries: readonly { readonly key: string; readonly value: string }[],
-  log: Pick<Log, 'warn'>,
-): readonly SysctlRecord[] {
-  const records = entries
-    .filter(({ key }) => key.startsWith(sysctlPrefix))
-    .flatMap(({ key, value }) => readable(key, value, log) ?? [])
-  return records.toSorted(
-    (a, b) => Number(linkOf(a.name) !== undefined) - Number(linkOf(b.name) !== undefined),
-  )
+): SysctlRecords {
+  const records: SysctlRecord[] = []
+  const unreadable: string[] = []
+  for (const { key, value } of entries) {
+    if (!key.startsWith(sysctlPrefix)) continue
+    const record = readable(value)
+    if (record instanceof Error) unreadable.push(key)
+    else records.push(record)
+  }
+  const order = ({ name }: SysctlRecord) => (linkOf(name) === undefined ? 0 : 1)
+  return { records: records.toSorted((a, b) => order(a) - order(b)), unreadable }
 }
 
 /** `current` is undefined where there is no such setting any more. */
@@ -152,12 +168,12 @@ function isHere(one: SysctlSite, other: SysctlSite): boolean {
   return one.boot === other.boot && one.netns === other.netns
 }
 
-function readable(key: string, text: string, log: Pick<Log, 'warn'>): SysctlRecord | undefined {
+/** Or what is wrong with it. */
+function readable(text: string): SysctlRecord | Error {
   try {
     return parseRecord(text)
   } catch (error) {
-    log.warn('what a setting was before us cannot be read, and will not be restored', { key, error })
-    return undefined
+    return error instanceof Error ? error : new Error(String(error))
   }
 }
 

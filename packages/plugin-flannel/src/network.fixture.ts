@@ -83,7 +83,7 @@ export interface TestNode {
   readonly name: string
   readonly kernel: Kernel
   readonly host: Namespace
-  /** Every operation of the controller, as the command that a person would have typed. */
+  /** Every operation of the controller that may change something, as the command that a person would have typed. */
   readonly commands: string[]
   readonly logged: readonly LoggedLine[]
   /** Refuses what it is true for, as long as it is. */
@@ -91,6 +91,11 @@ export interface TestNode {
   controller: Controller
   /** A new controller with another configuration, as after a restart of the process. */
   renew(config?: object): void
+}
+
+async function standsAlready(host: Namespace, operation: Operation): Promise<boolean> {
+  if (operation.op !== 'sysctl.set' || operation.ifDiffers !== true) return false
+  return (await host.sysctl.get(operation.name)) === operation.value
 }
 
 /** Makes the operations of a node's controller visible, and lets a test refuse them. */
@@ -107,8 +112,8 @@ export function testNode(options: {
   let count = [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0) % 1000
   const random = () => (count++ * 0.618_033_988_749_895) % 1
   const watched = withMiddleware(kernel, (operation, next) => step(operation, next))
-  const step = (operation: Operation, next: Parameters<Middleware>[1]) => {
-    node.commands.push(formatCommand(operation))
+  const step = async (operation: Operation, next: Parameters<Middleware>[1]) => {
+    if (!(await standsAlready(node.host, operation))) node.commands.push(formatCommand(operation))
     return node.refuse(operation) ? refusal(operation) : next()
   }
   const make = (config: object = options.config ?? {}) =>

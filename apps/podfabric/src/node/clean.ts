@@ -9,9 +9,11 @@ import { listFiles } from './list-file.ts'
 import { isListening } from './listening.ts'
 import { recordedState, stateFolderFrom } from './recorded-state.ts'
 import { ownedNames, removeOwned } from './remove-owned.ts'
+import { restoreSysctls } from './restore-sysctls.ts'
 
 /**
- * Removes what we made on this machine and only that: attachments, then what they shared, then the state. Refused while an agent
+ * Removes what we made on this machine and only that: attachments, then what they shared; gives settings that we changed their
+ * former values; then removes the state. Refused while an agent
  * listens, which would make it anew. Goes on past failures and throws them as one; the state stays then.
  */
 export async function clean(options: Readonly<Record<string, unknown>>, output: Output): Promise<number> {
@@ -29,7 +31,11 @@ export async function clean(options: Readonly<Record<string, unknown>>, output: 
   const failures: unknown[] = []
   const failed = (error: unknown) => void failures.push(error)
 
-  if (state.damage !== undefined) output.note(`${state.file} cannot be read: ${state.damage}`)
+  if (state.damage !== undefined) {
+    output.note(
+      `${state.file} cannot be read: ${state.damage}; what forwarding was before us is not known, it stays`,
+    )
+  }
   const kernel = linux()
   try {
     const before = ownedNames(ownedIn(await hostTables(kernel)))
@@ -39,6 +45,11 @@ export async function clean(options: Readonly<Record<string, unknown>>, output: 
     const left = new Set(ownedNames(owned))
     for (const name of before) if (!left.has(name)) removed(name)
     await removeOwned(kernel, owned, { dryRun, removed, failed })
+    // Last, and only where nobody of ours is left to want them.
+    if (failures.length === 0) {
+      const line = (text: string) => output.line(text)
+      await restoreSysctls(kernel, state.sysctls, { dryRun, line, note: (text) => output.note(text), failed })
+    }
   } finally {
     await kernel[Symbol.asyncDispose]()
   }

@@ -1,6 +1,7 @@
 import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type SysctlRecords, sysctlRecords } from '@podfabric/agent'
 import { defaultStateFolder, stateVariable } from '@podfabric/agent/exec'
 import { systemClock } from '@podfabric/kernel'
 import type { Entry } from '@podfabric/store'
@@ -26,6 +27,8 @@ export interface RecordedState {
   readonly damage: string | undefined
   readonly attachments: readonly RecordedAttachment[]
   value(key: string): string | undefined
+  /** What networks of ours wanted of the node's settings, and what those were before. */
+  readonly sysctls: SysctlRecords
 }
 
 export const stateFileName = 'agent.db'
@@ -43,7 +46,8 @@ export async function recordedState(folder: string, inUse: boolean): Promise<Rec
   const found = (entries: readonly Entry[], damage?: string): RecordedState => {
     const values = new Map(entries.map(({ key, value }) => [key, value]))
     const attachments = entries.flatMap(({ key, value }) => attachmentIn(key, value) ?? [])
-    return { folder, file, present: true, damage, attachments, value: (key) => values.get(key) }
+    const sysctls = sysctlRecords(entries)
+    return { folder, file, present: true, damage, attachments, sysctls, value: (key) => values.get(key) }
   }
   try {
     if (!(await exists(file))) return { ...found([]), present: false }
