@@ -114,7 +114,7 @@ export function agent(options: AgentOptions): Agent {
       const plugin = await exec.plugin(network.name, type)
       const { capabilities, ...keys } = listed
       const source = { ...keys, cniVersion: network.cniVersion, name: network.name }
-      const config = plugin.parse(parsePluginConfig(source, plugin.versions))
+      const config = plugin.parse(parsePluginConfig(source, plugin))
       const controller = plugin.controller?.(config)
       if (controller) running.push({ network: network.name, plugin: type, controller })
     }

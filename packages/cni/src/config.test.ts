@@ -61,6 +61,13 @@ describe('parsePluginConfig', () => {
     expect(parsePluginConfig(config)).toEqual({ cniVersion: '1.1.0', name: 'net', type: 'x', own: [1] })
   })
 
+  it('takes an ipam without a type as the reader means it, or refuses it', () => {
+    const config = { cniVersion: '1.1.0', name: 'net', type: 'x', ipam: { routes: [] } }
+    expect(parsePluginConfig(config, { ipamType: 'y' })).toMatchObject({ ipam: { type: 'y', routes: [] } })
+    expect(() => parsePluginConfig(config)).toThrow('ipam.type: expected the name of a plugin; it is missing')
+    expect(() => parsePluginConfig({ ...config, ipam: { type: 5 } }, { ipamType: 'y' })).toThrow('ipam.type')
+  })
+
   it('reads or refuses with a CNI error, whatever it is given', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

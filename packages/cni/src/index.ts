@@ -40,7 +40,7 @@ export {
 } from './parse-json.ts'
 export { type ParsedResult, type ParseResultOptions, parseResult } from './parse-result.ts'
 export type { Log, Plugin, PluginContext, PluginFactory } from './plugin.ts'
-export { parsePluginConfig } from './plugin-config.ts'
+export { type ConfigReader, parsePluginConfig } from './plugin-config.ts'
 export type {
   AddRequest,
   AttachmentId,

@@ -6,14 +6,21 @@ import { excerpt, wrongValue } from './json-reader.ts'
 import { isJsonObject } from './parse-json.ts'
 import { type CniVersion, parseCniVersion } from './version.ts'
 
+/** What a plugin says of itself that decides how its configuration is read. */
+export interface ConfigReader {
+  readonly versions?: readonly CniVersion[]
+  /** `ipam.type` where `ipam` has none. */
+  readonly ipamType?: string
+}
+
 /**
  * The configuration that a runtime gave, its common keys checked and all others kept. An `ipam` without keys counts as
- * absent. Throws CNI_INCOMPATIBLE_VERSION when the version is not one of `served`, CNI_DECODING_FAILURE,
+ * absent. Throws CNI_INCOMPATIBLE_VERSION when the version is not one that is served, CNI_DECODING_FAILURE,
  * CNI_INVALID_NETWORK_CONFIG.
  */
-export function parsePluginConfig(value: Json | undefined, served?: readonly CniVersion[]): PluginConfig {
+export function parsePluginConfig(value: Json | undefined, reader: ConfigReader = {}): PluginConfig {
   if (!isJsonObject(value)) throw wrongValue('the configuration', 'an object', value)
-  const cniVersion = parseCniVersion(value.cniVersion, served)
+  const cniVersion = parseCniVersion(value.cniVersion, reader.versions)
   const name = parseNetworkName(text(value, 'name'))
   const type = parsePluginType(text(value, 'type'), 'type')
   const { ipam, runtimeConfig, ...others } = value
@@ -22,17 +29,17 @@ export function parsePluginConfig(value: Json | undefined, served?: readonly Cni
     cniVersion,
     name,
     type,
-    ...parseIpam(ipam),
+    ...parseIpam(ipam, reader.ipamType),
     ...(runtimeConfig !== undefined &&
       runtimeConfig !== null && { runtimeConfig: object(value, 'runtimeConfig') }),
   }
 }
 
-function parseIpam(ipam: Json | undefined): Pick<PluginConfig, 'ipam'> {
+function parseIpam(ipam: Json | undefined, otherwise: string | undefined): Pick<PluginConfig, 'ipam'> {
   if (ipam === undefined || ipam === null) return {}
   if (!isJsonObject(ipam)) throw invalid('ipam', 'an object', ipam)
   if (Object.keys(ipam).length === 0) return {}
-  const type = ipam.type
+  const type = ipam.type === undefined ? otherwise : ipam.type
   if (typeof type !== 'string') throw invalid('ipam.type', 'the name of a plugin', type)
   return { ipam: { ...ipam, type: parsePluginType(type, 'ipam.type') } }
 }

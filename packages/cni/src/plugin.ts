@@ -37,6 +37,8 @@ export interface Plugin<Config = unknown> {
   readonly type: string
   /** Versions of the specification that it serves. */
   readonly versions: readonly CniVersion[]
+  /** The IPAM plugin that is meant by an `ipam` which names none. Missing: `ipam.type` is required. */
+  readonly ipamType?: string
   /** What it claims beyond ADD, CHECK and DEL; a runtime passes `runtimeConfig` for no others. */
   readonly capabilities?: readonly Capability[]
   /** A configuration that works as it stands: the first one a reader tries. */
@@ -53,8 +55,8 @@ export interface Plugin<Config = unknown> {
   gc?(request: GcRequest<Config>): Promise<void>
   /** Fails with CNI_NOT_AVAILABLE (50) or CNI_LIMITED_CONNECTIVITY (51) when ADD would not be served. Missing: always ready. */
   status?(request: StatusRequest<Config>): Promise<void>
-  /** The node half of a network that needs one running. */
-  controller?(config: Config): Controller
+  /** The node half of a network that needs one running; undefined where this configuration needs none. */
+  controller?(config: Config): Controller | undefined
 }
 
 /** One line of text and facts; where it goes is the caller's business. */

@@ -1,9 +1,15 @@
 #!/usr/bin/env node
 import { run } from '@podfabric/agent/exec'
-import { cniVersions } from '@podfabric/cni'
+import { cniVersions, type PluginFactory } from '@podfabric/cni'
 
 await run({
   type: 'flannel',
   versions: cniVersions,
-  plugins: async () => ({ flannel: (await import('@podfabric/plugin-flannel')).default }),
+  plugins: async () => {
+    const [{ flannelOn }, { nodeFiles }] = await Promise.all([
+      import('@podfabric/plugin-flannel'),
+      import('@podfabric/agent/takeover'),
+    ])
+    return { flannel: flannelOn(nodeFiles()) as PluginFactory }
+  },
 })

@@ -1,6 +1,6 @@
-import { cniVersions, type Json, type PluginConfig } from '@podfabric/cni'
+import { cniVersions, type Json, type JsonObject, type PluginConfig } from '@podfabric/cni'
 import { type Prefix, prefixFamily } from '@podfabric/netaddr'
-import type { FlannelConfig } from './config.ts'
+import type { NetworkConfig } from './config.ts'
 import type { NodeRecord } from './node-record.ts'
 
 export const bridgeVersions = cniVersions
@@ -9,7 +9,7 @@ export const bridgeVersions = cniVersions
  * What the bridge plugin is given: the request as it came, but for the network's own keys, asking for a bridge that is the pods'
  * gateway in the node's subnet, and for addresses of that subnet. The keys under `delegate` win.
  */
-export function bridgeConfig(source: PluginConfig, config: FlannelConfig, node: NodeRecord): PluginConfig {
+export function bridgeConfig(source: PluginConfig, config: NetworkConfig, node: NodeRecord): PluginConfig {
   const { network, subnetLength, backend, interface: underlay, delegate, ...request } = source
   return {
     ...request,
@@ -31,13 +31,20 @@ export function bridgeConfig(source: PluginConfig, config: FlannelConfig, node: 
   }
 }
 
-/** The saved configuration of an attachment, with what this request alone has. */
-export function savedConfig(saved: PluginConfig, { prevResult, runtimeConfig }: PluginConfig): PluginConfig {
-  return {
-    ...saved,
-    ...(prevResult !== undefined && { prevResult }),
-    ...(runtimeConfig !== undefined && { runtimeConfig }),
-  }
+/** The saved configuration of an attachment, with what this request alone has. A `prevResult` is of the request's version. */
+export function savedConfig(saved: PluginConfig, source: PluginConfig): PluginConfig {
+  return { ...saved, cniVersion: source.cniVersion, ...ofTheCall(source) }
+}
+
+/** The keys of a configuration that a runtime puts in for one call. */
+export function ofTheCall(source: PluginConfig): JsonObject {
+  return Object.fromEntries(
+    Object.entries(source).filter(
+      (entry): entry is [string, Json] =>
+        entry[1] !== undefined &&
+        (/^(prevResult|runtimeConfig)$/.test(entry[0]) || entry[0].startsWith('cni.dev/')),
+    ),
+  )
 }
 
 function defaultRoute(subnet: Prefix): string {

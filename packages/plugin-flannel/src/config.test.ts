@@ -1,11 +1,17 @@
 import { parsePluginConfig } from '@podfabric/cni'
 import { pluginContract } from '@podfabric/cni/testing'
 import { describe, expect, it } from 'vitest'
-import { parseFlannelConfig } from './config.ts'
-import flannel from './index.ts'
+import { type NetworkConfig, parseFlannelConfig } from './config.ts'
+import flannel, { flannelOn } from './index.ts'
+import { keptFiles } from './kept-files.fixture.ts'
 
-const parse = (keys: object) =>
-  parseFlannelConfig(parsePluginConfig({ cniVersion: '1.1.0', name: 'net', type: 'flannel', ...keys }))
+const source = (keys: object) =>
+  parsePluginConfig(
+    { cniVersion: '1.1.0', name: 'net', type: 'flannel', ...keys },
+    { ipamType: 'host-local' },
+  )
+const parse = (keys: object) => parseFlannelConfig(source(keys)) as NetworkConfig
+const parseOnNode = (keys: object) => parseFlannelConfig(source(keys), true)
 const network = '10.244.0.0/16'
 
 describe('the configuration of flannel', () => {
@@ -97,6 +103,71 @@ describe('the configuration of flannel', () => {
   })
 })
 
+describe('the configuration of Flannel’s own plugin', () => {
+  const defaults = {
+    subnetFile: '/run/flannel/subnet.env',
+    dataDir: '/var/lib/cni/flannel',
+    type: 'bridge',
+    delegate: {},
+  }
+
+  it('is one without network, on a node; nothing is required', () => {
+    expect(parseOnNode({})).toEqual(defaults)
+    expect(parseOnNode({ subnetFile: '', dataDir: '', delegate: null })).toEqual(defaults)
+    expect(parseOnNode({ network })).toEqual(parse({ network }))
+  })
+
+  it('takes every key as it is written', () => {
+    const delegate = { master: 'eth0', mtu: 1400 }
+    const files = { subnetFile: '/a/subnet.env', dataDir: '/a/data' }
+    expect(
+      parseOnNode({ ...files, delegate: { type: 'ipvlan', ...delegate }, ipam: { routes: [] } }),
+    ).toEqual({
+      ...files,
+      type: 'ipvlan',
+      delegate,
+    })
+  })
+
+  it.each([
+    [{ subnetFile: 'subnet.env' }, 'subnetFile'],
+    [{ dataDir: 5 }, 'dataDir'],
+    [{ delegate: 'bridge' }, 'delegate'],
+    [{ delegate: { type: 5 } }, 'delegate.type'],
+    [{ delegate: { type: '../bridge' } }, 'delegate.type'],
+    [{ delegate: { type: 'flannel' } }, 'delegate.type'],
+    [{ delegate: { name: 'other' } }, 'delegate.name'],
+    [{ delegate: { ipam: {} } }, 'delegate.ipam'],
+    [{ ipam: { routes: {} } }, 'ipam.routes'],
+    [{ ipam: { routes: ['0.0.0.0/0'] } }, 'ipam.routes[0]'],
+  ])('refuses %j, naming the key', (keys, message) => {
+    expect(() => parseOnNode(keys)).toThrow(
+      expect.objectContaining({
+        code: 'CNI_INVALID_NETWORK_CONFIG',
+        message: expect.stringContaining(message),
+      }),
+    )
+  })
+
+  it.each([
+    [{ subnetLength: 24 }, 'subnetLength'],
+    [{ backend: { type: 'vxlan' } }, 'backend'],
+    [{ interface: 'eth0' }, 'interface'],
+    [{ network, subnetFile: '/run/flannel/subnet.env' }, 'subnetFile'],
+    [{ network, dataDir: '/var/lib/cni/flannel' }, 'dataDir'],
+    [{ network, ipam: { type: 'host-local' } }, 'ipam'],
+    [{ Network: network }, 'Network'],
+  ])('is not mixed with a network of our own: %j', (keys, key) => {
+    expect(() => parseOnNode(keys)).toThrow(
+      expect.objectContaining({
+        code: 'CNI_UNSUPPORTED_FIELD',
+        message: expect.stringContaining(`${key}: `),
+      }),
+    )
+  })
+})
+
 describe('flannel is a plugin', () => {
   for (const { name, run } of pluginContract(flannel)) it(name, run)
+  for (const { name, run } of pluginContract(flannelOn(keptFiles()))) it(`on a node, ${name}`, run)
 })

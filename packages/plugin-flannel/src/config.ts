@@ -1,12 +1,22 @@
-import { CniError, type PluginConfig, parseConfig, prefixSchema, refuseKeys } from '@podfabric/cni'
+import {
+  CniError,
+  type JsonObject,
+  type PluginConfig,
+  parseConfig,
+  parsePluginType,
+  prefixSchema,
+  refuseKeys,
+} from '@podfabric/cni'
 import { type Prefix, prefixFamily, prefixLength } from '@podfabric/netaddr'
 import { VXLAN_PORT_LINUX } from '@podfabric/overlay'
 import * as v from 'valibot'
 import type { HostGwConfig } from './host-gw-backend.ts'
 import type { VxlanConfig } from './vxlan-backend.ts'
 
-/** The network's configuration with Flannel's defaults filled in. */
-export interface FlannelConfig {
+export type FlannelConfig = NetworkConfig | DaemonConfig
+
+/** A network of our own with Flannel's defaults filled in: the node's controller leases its subnet. */
+export interface NetworkConfig {
   /** The whole pod network. */
   readonly network: Prefix
   /** Length of a node's prefix. Default 24, for IPv6 64; two more than the network’s where that is longer than 22, 62. */
@@ -17,6 +27,21 @@ export interface FlannelConfig {
   /** Keys for the bridge plugin that attaches the pods. */
   readonly delegate: Readonly<Record<string, unknown>>
 }
+
+/** A network of Flannel's daemon, which says in a file what the node has. */
+export interface DaemonConfig {
+  /** What the daemon writes. Absolute. */
+  readonly subnetFile: string
+  /** The folder of what containers were attached with, a file for each. Absolute. */
+  readonly dataDir: string
+  /** The plugin that attaches. */
+  readonly type: string
+  /** Its keys. */
+  readonly delegate: JsonObject
+}
+
+export const defaultSubnetFile = '/run/flannel/subnet.env'
+export const defaultDataDir = '/var/lib/cni/flannel'
 
 const integer = (least: number, most: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most))
@@ -38,8 +63,8 @@ const schema = v.object({
   delegate: v.optional(v.record(v.string(), v.unknown()), {}),
 })
 
-/** Keys of Flannel's own files, whose meaning would be lost without a word. */
-const foreign = {
+/** Keys of the daemon's own configuration, whose meaning would be lost without a word. */
+const ofTheDaemon = {
   Network: 'write network',
   SubnetLen: 'write subnetLength',
   SubnetMin: 'every subnet of the network but the first is given',
@@ -47,17 +72,73 @@ const foreign = {
   Backend: 'write backend, with the keys type, vni, port, directRouting',
   EnableIPv6: 'a network has one family, that of network',
   IPv6Network: 'a network has one family, that of network',
-  subnetFile: 'the node’s subnet is in the store',
-  dataDir: 'what DEL must know is in the store',
+}
+
+/** Keys that have no meaning in a network of our own. */
+const besideNetwork = {
+  subnetFile: 'the node’s subnet is in the store where there is a network; leave out one of the two',
+  dataDir: 'what DEL must know is in the store where there is a network',
   ipam: 'addresses are those of the node’s subnet',
+}
+
+/** Keys that have no meaning where Flannel's daemon has made the network. */
+const besideDaemon = {
+  subnetLength: 'Flannel’s daemon has divided the network; leave it out, or write network',
+  backend: 'Flannel’s daemon has made the way between the nodes; leave it out, or write network',
+  interface: 'Flannel’s daemon has chosen the link; leave it out, or write network',
 }
 
 /** Keys of the delegate that follow from the network and must not be written. */
 const ours = ['type', 'name', 'cniVersion', 'ipam'] as const
 
-/** Throws CNI_INVALID_NETWORK_CONFIG or CNI_UNSUPPORTED_FIELD, naming the key. */
-export function parseFlannelConfig(source: PluginConfig): FlannelConfig {
-  refuseKeys(source, foreign)
+/**
+ * A network of our own where there is `network`, else that of Flannel's daemon, which needs the node's files. Throws
+ * CNI_INVALID_NETWORK_CONFIG or CNI_UNSUPPORTED_FIELD, naming the key.
+ */
+export function parseFlannelConfig(source: PluginConfig, hasFiles = false): FlannelConfig {
+  refuseKeys(source, ofTheDaemon)
+  if (hasFiles && source.network === undefined) return parseDaemonConfig(source)
+  refuseKeys(
+    source,
+    hasFiles ? besideNetwork : { ...besideNetwork, subnetFile: 'there are no files here: write network' },
+  )
+  return parseNetworkConfig(source)
+}
+
+/** Empty is "not given". */
+const path = v.pipe(v.string(), v.regex(/^(\/[^\0]*)?$/, 'expected an absolute path'))
+
+const daemonSchema = v.object({
+  subnetFile: v.optional(path, ''),
+  dataDir: v.optional(path, ''),
+  delegate: v.nullish(
+    v.looseObject({
+      type: v.optional(v.string(), 'bridge'),
+      name: v.optional(v.undefined('expected none: it is the network’s')),
+      ipam: v.optional(v.undefined('expected none: write ipam beside delegate')),
+    }),
+    {},
+  ),
+  ipam: v.optional(v.looseObject({ routes: v.optional(v.array(v.looseObject({}))) })),
+})
+
+function parseDaemonConfig(source: PluginConfig): DaemonConfig {
+  refuseKeys(source, besideDaemon)
+  const { subnetFile, dataDir, delegate } = parseConfig(daemonSchema, source)
+  const { type, name, ipam, ...keys } = delegate
+  if (type === 'flannel') {
+    throw new CniError('CNI_INVALID_NETWORK_CONFIG', 'delegate.type: flannel delegates to another plugin')
+  }
+  return {
+    subnetFile: subnetFile || defaultSubnetFile,
+    dataDir: dataDir || defaultDataDir,
+    type: parsePluginType(type, 'delegate.type'),
+    // Parsed from JSON, so its values are.
+    delegate: keys as JsonObject,
+  }
+}
+
+function parseNetworkConfig(source: PluginConfig): NetworkConfig {
   const { network, subnetLength, backend, interface: link, delegate } = parseConfig(schema, source)
   for (const key of ours) {
     if (Object.hasOwn(delegate, key)) {

@@ -3,7 +3,7 @@ import { type HeldSubnetLease, subnetLeases } from '@podfabric/ipam'
 import { type Change, type Namespace, sleep } from '@podfabric/kernel'
 import { covers, prefixFamily } from '@podfabric/netaddr'
 import type { Backend } from './backend.ts'
-import type { FlannelConfig } from './config.ts'
+import type { NetworkConfig } from './config.ts'
 import { hostGwBackend } from './host-gw-backend.ts'
 import { nodeRecords } from './node-record.ts'
 import { formatPeerData, parsePeerData } from './peer-data.ts'
@@ -21,7 +21,7 @@ const forwarding = { 4: 'net.ipv4.ip_forward', 6: 'net.ipv6.conf.all.forwarding'
  * Keeps one node in the network: leases a subnet, tells the peers how to reach it, and keeps one route (and for VXLAN one neighbor
  * and one fdb entry) for each peer.
  */
-export function flannelController(config: FlannelConfig, context: PluginContext): Controller {
+export function flannelController(config: NetworkConfig, context: PluginContext): Controller {
   const { kernel, store, clock, log, node } = context
   const leases = subnetLeases(store, { network: config.network, subnetLength: config.subnetLength, clock })
   let run: Run | undefined

@@ -17,7 +17,7 @@ export function delegateRecords(store: Store, node: string): Collection<PluginCo
     parse(text) {
       const value = parseJson(text, { what: 'the delegate’s configuration' })
       if (!isJsonObject(value)) throw new TypeError('expected an object')
-      return parsePluginConfig(value, bridgeVersions)
+      return parsePluginConfig(value, { versions: bridgeVersions })
     },
     format: (config) => JSON.stringify(config),
   })

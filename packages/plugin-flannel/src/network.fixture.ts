@@ -1,4 +1,4 @@
-import { CniError, type Controller, type Log } from '@podfabric/cni'
+import { CniError, type Controller, type Log, type PluginConfig } from '@podfabric/cni'
 import { keptLog, type LoggedLine } from '@podfabric/cni/testing'
 import {
   type Clock,
@@ -24,7 +24,7 @@ import {
   prefixLength,
 } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
-import { parseFlannelConfig } from './config.ts'
+import { type NetworkConfig, parseFlannelConfig } from './config.ts'
 import { flannelController } from './controller.ts'
 import { nodeRecords } from './node-record.ts'
 
@@ -160,7 +160,7 @@ function controllerOf(
     network: '10.244.0.0/16',
     ...config,
   } as const
-  return flannelController(parseFlannelConfig(source), {
+  return flannelController(networkConfigOf(source), {
     kernel,
     store,
     clock,
@@ -171,6 +171,12 @@ function controllerOf(
       throw new CniError('CNI_INTERNAL', `a controller delegates to nobody, not to ${type}`)
     },
   })
+}
+
+function networkConfigOf(source: PluginConfig): NetworkConfig {
+  const config = parseFlannelConfig(source)
+  if ('network' in config) return config
+  throw new TypeError('a controller is for a network of our own')
 }
 
 /** The rows of a controller's tunnel and its routes, sorted, as text. */

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
-import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { writeWholeFile } from '../exec/whole-file.ts'
 
-/** The node's files, for plugins that have to look at some: what host-local takes over, and its `resolvConf`. */
+/** The node's files, for plugins that have to look at some: what host-local and flannel take over, and what they are told in files. */
 export interface NodeFiles {
   /** The text of a file; undefined when there is none. Rejects for anything else, files above 1 MiB included. */
   read(path: string): Promise<string | undefined>
@@ -9,6 +11,8 @@ export interface NodeFiles {
   list(folder: string): Promise<readonly string[] | undefined>
   /** A text that is another one when names have come to the folder or gone; undefined when there is no folder. */
   stamp(folder: string): Promise<string | undefined>
+  /** Whoever reads the file finds the old text or the new one, whole. For its owner alone (0600), and so a folder that was missing. */
+  write(path: string, text: string): Promise<void>
   /** Succeeds when there is no such file. */
   remove(path: string): Promise<void>
   /**
@@ -34,6 +38,10 @@ export function nodeFiles(): NodeFiles {
         const { mtimeNs, ino } = await stat(folder, { bigint: true })
         return `${ino}/${mtimeNs}`
       }),
+    async write(path, text) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      await writeWholeFile(path, text, 0o600)
+    },
     remove: (path) => rm(path, { force: true }),
     async locked(path, work) {
       const file = await open(path, 'a', 0o600)

@@ -7,6 +7,7 @@ import type { CniVersion } from '../version.ts'
 export interface PluginHost {
   readonly type: string
   readonly versions: readonly CniVersion[]
+  readonly ipamType?: string
   /** The plugin of one network: a host that stays gives the same one each time. Errors reach the caller as CNI errors. */
   plugin(network: string): Plugin | Promise<Plugin>
 }
@@ -19,11 +20,12 @@ export function pluginHost(
   factory: PluginFactory,
   context: ContextOf,
 ): PluginHost & { readonly example: PluginConfig } {
-  const { type, versions, example } = factory(inertContext)
+  const { type, versions, example, ipamType } = factory(inertContext)
   const plugins = new Map<string, Promise<Plugin>>()
   return {
     type,
     versions,
+    ...(ipamType !== undefined && { ipamType }),
     example,
     async plugin(network) {
       const known = plugins.get(network) ?? (async () => factory(await context(network)))()

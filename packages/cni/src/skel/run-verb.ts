@@ -88,7 +88,7 @@ async function serve(
   if (isJsonObject(value) && typeof value.cniVersion === 'string' && value.cniVersion !== '') {
     asked.version = value.cniVersion.slice(0, 80)
   }
-  const source = parsePluginConfig(value, host.versions)
+  const source = parsePluginConfig(value, host)
   const least = firstVersion[call.command]
   if (!isAtLeast(source.cniVersion, least)) {
     throw new CniError(

@@ -24,14 +24,15 @@ function problemsOf({ path, list, problem, ours }: ListFile): readonly Finding[]
   if (!ours) return []
   return list.plugins.flatMap(({ capabilities, ...keys }, index) => {
     const given = { ...keys, cniVersion: list.cniVersion, name: list.name }
-    const delegate =
-      typeof keys.ipam === 'object' && keys.ipam !== null && 'type' in keys.ipam ? keys.ipam.type : ''
+    // What flannel's `ipam` says is completed when a container comes.
+    const own = keys.type === 'flannel' ? undefined : keys.ipam
+    const delegate = typeof own === 'object' && own !== null && 'type' in own ? own.type : ''
     return [keys.type, String(delegate)].flatMap((type) => {
       const factory = Object.hasOwn(nodePlugins, type) ? nodePlugins[type] : undefined
       if (factory === undefined) return []
       try {
-        const { parse, versions } = factory(inertContext)
-        parse(parsePluginConfig({ ...given, type: keys.type }, versions))
+        const plugin = factory(inertContext)
+        plugin.parse(parsePluginConfig({ ...given, type: keys.type }, plugin))
         return []
       } catch (refusal) {
         if (!(refusal instanceof CniError)) throw refusal

@@ -4,7 +4,7 @@ import { keptLog, type RecordedCall, recordingPlugin } from '@podfabric/cni/test
 import { prefix } from '@podfabric/netaddr'
 import type { Store } from '@podfabric/store'
 import { beforeEach, describe, expect, it } from 'vitest'
-import flannel from './index.ts'
+import flannel from './flannel.ts'
 import { simulatedLab, storeOn } from './network.fixture.ts'
 import { nodeRecords } from './node-record.ts'
 
