@@ -190,8 +190,8 @@ describe('close', () => {
       expect(await leftOn(kernel)).toEqual({ links: ['lo', 'eth0'], namespaces: [] })
     }
     const keys = (await store.list('')).entries.map(({ key }) => key)
-    // What nodes and pools are, and no address of a pod, attachment or result.
-    expect(keys.filter((key) => !/^networks\/pods\/(nodes|cursors)\//.test(key))).toEqual([])
+    // What nodes and pools are, what nodes' settings were before us, and no address of a pod, attachment or result.
+    expect(keys.filter((key) => !/^(networks\/pods\/(nodes|cursors)|sysctls)\//.test(key))).toEqual([])
   })
 })
 
