@@ -4,6 +4,37 @@ import { checked } from './errno.ts'
 import { NetlinkSocket } from './netlink-socket.ts'
 import type { Syscalls } from './syscall.ts'
 
+/** The open namespaces of one kernel: each is held once, however often it is opened. */
+export class HeldNamespaces {
+  readonly #byId = new Map<string, HeldNamespace>()
+
+  /** Takes the descriptor over. What `prove` throws, when it is no namespace, passes through, and the descriptor is closed. */
+  take(fd: number, prove: () => void = () => undefined): HeldNamespace {
+    try {
+      const { dev, ino } = fstatSync(fd, { bigint: true })
+      const id = `${dev}:${ino}`
+      const known = this.#byId.get(id)
+      if (known !== undefined) {
+        known.hold()
+        closeSync(fd)
+        return known
+      }
+      prove()
+      const held = new HeldNamespace(fd, id, () => this.#byId.delete(id))
+      this.#byId.set(id, held)
+      return held
+    } catch (error) {
+      closeSync(fd)
+      throw error
+    }
+  }
+
+  /** The namespace that the calling thread is in. */
+  own(): HeldNamespace {
+    return this.take(openSync('/proc/thread-self/ns/net', 'r'))
+  }
+}
+
 /** An open namespace, shared by the references and handles that hold it, and closed by the last. */
 export class HeldNamespace {
   readonly fd: number
@@ -11,17 +42,13 @@ export class HeldNamespace {
   readonly id: string
   #holders = 1
   #netlink: NetlinkSocket | undefined
+  readonly #onClosed: () => void
 
   /** Takes the descriptor over. */
-  constructor(fd: number) {
+  constructor(fd: number, id: string, onClosed: () => void) {
     this.fd = fd
-    const { dev, ino } = fstatSync(fd, { bigint: true })
-    this.id = `${dev}:${ino}`
-  }
-
-  /** The namespace that the calling thread is in. */
-  static own(): HeldNamespace {
-    return new HeldNamespace(openSync('/proc/thread-self/ns/net', 'r'))
+    this.id = id
+    this.#onClosed = onClosed
   }
 
   /**
@@ -44,6 +71,7 @@ export class HeldNamespace {
     checked(this.#holders - 1, 'release a namespace that nobody holds')
     this.#holders -= 1
     if (this.#holders > 0) return
+    this.#onClosed()
     this.#netlink?.close()
     closeSync(this.fd)
   }

@@ -6,6 +6,7 @@ type Koffi = typeof import('koffi')['default']
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const MSG_TRUNC = 0x20
+const EMSGSIZE = 90
 
 // One piece of native memory for the calls that need pointers within pointers. Calls are synchronous and on
 // one thread, so one is enough. struct msghdr and iovec are the same on x64 and arm64 (LP64, little endian).
@@ -58,11 +59,14 @@ function make(koffi: Koffi): Syscalls {
   )
   const sendAside = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)')
   const recvmsg = func('long recvmsg(int fd, void *message, int flags)')
+  const recv = func('long recv(int fd, void *data, size_t length, int flags)')
 
   const memory = koffi.alloc('uint8_t', DATA + DATA_SIZE)
   const base = koffi.address(memory)
   const octets = new Uint8Array(koffi.view(memory, DATA + DATA_SIZE))
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength)
+  const room = koffi.alloc('uint8_t', DATA_SIZE)
+  const data = new Uint8Array(koffi.view(room, DATA_SIZE))
 
   const addressBy = (call: (...args: unknown[]) => number, fd: number): Uint8Array | number => {
     const address = new Uint8Array(NAME_SIZE)
@@ -123,6 +127,10 @@ function make(koffi: Koffi): Syscalls {
         control: octets.slice(CONTROL, CONTROL + Math.min(view.getUint32(HEADER + 40, true), CONTROL_SIZE)),
         truncated: (view.getUint32(HEADER + 48, true) & MSG_TRUNC) !== 0,
       }
+    },
+    receiveData(fd, flags) {
+      const length = recv(fd, room, DATA_SIZE, flags | MSG_TRUNC)
+      return length > DATA_SIZE ? -EMSGSIZE : length < 0 ? length : data.slice(0, length)
     },
     watch: (fd, callback) => watch(koffi, fd, callback),
   }

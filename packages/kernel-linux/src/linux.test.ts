@@ -49,6 +49,21 @@ describe.skipIf(!availability.available)(
       )
     })
 
+    it('keeps one descriptor of a namespace, however often it is opened, until the last lets go', async () => {
+      const descriptors = () => readdirSync('/proc/self/fd').length
+      const pod = await kernel.netns.create('pod')
+      const before = descriptors()
+      const again = await Promise.all(Array.from({ length: 9 }, () => kernel.netns.open(pod.path)))
+      expect(again.map(({ id }) => id)).toEqual(again.map(() => pod.id))
+      expect(descriptors()).toBe(before)
+      for (const reference of again) await reference[Symbol.asyncDispose]()
+      const at = kernel.in(pod)
+      await expect(at.links.get('lo')).resolves.toMatchObject({ kind: 'loopback' })
+      await at[Symbol.asyncDispose]()
+      await pod[Symbol.asyncDispose]()
+      expect(descriptors()).toBe(before - 1)
+    })
+
     it('passes over files in its directory that are no namespaces, and takes their names away', async () => {
       writeFileSync(join(directory, 'stale'), '')
       expect(await kernel.netns.list()).toEqual([])

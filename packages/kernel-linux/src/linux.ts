@@ -11,7 +11,7 @@ import { captureOn } from './capture.ts'
 import { changesIn } from './changes.ts'
 import { conntrackIn } from './conntrack.ts'
 import { fromFileError } from './errno.ts'
-import { HeldNamespace, heldOf } from './held-namespace.ts'
+import { type HeldNamespace, HeldNamespaces, heldOf } from './held-namespace.ts'
 import { koffiSyscalls } from './koffi-syscalls.ts'
 import { LinkRemovals } from './link-removal.ts'
 import { netnsTable, open } from './netns-table.ts'
@@ -53,11 +53,12 @@ export function linux(options: LinuxOptions = {}): LinuxKernel {
   const availability = linuxAvailable()
   if (!availability.available) throw new KernelError('EOPNOTSUPP', 'linux', availability.reason)
   const sys = koffiSyscalls()
-  const held = hostNamespace(sys, host)
+  const spaces = new HeldNamespaces()
+  const held = hostNamespace(sys, spaces, host)
   const removals = new LinkRemovals(sys, deletions)
   let disposed = false
   return {
-    netns: netnsTable(sys, directory, held),
+    netns: netnsTable(sys, directory, spaces, held),
     in: (netns) => namespaceIn(sys, clock, heldOf(netns).hold(), removals),
     async [Symbol.asyncDispose]() {
       if (disposed) return
@@ -68,11 +69,11 @@ export function linux(options: LinuxOptions = {}): LinuxKernel {
   }
 }
 
-function hostNamespace(sys: Syscalls, path: string | undefined): HeldNamespace {
-  if (path === undefined) return HeldNamespace.own()
+function hostNamespace(sys: Syscalls, spaces: HeldNamespaces, path: string | undefined): HeldNamespace {
+  if (path === undefined) return spaces.own()
   const operation = `open namespace ${path}`
   try {
-    return open(sys, path, operation)
+    return open(sys, spaces, path, operation)
   } catch (error) {
     throw fromFileError(error, operation)
   }

@@ -62,9 +62,9 @@ export class NetlinkWriter {
   }
 
   attributeU32(type: number, value: number): this {
-    const bytes = new Uint8Array(4)
-    new DataView(bytes.buffer).setUint32(0, value >>> 0, true)
-    return this.attribute(type, bytes)
+    const at = this.#attribute(type, 4)
+    this.#view.setUint32(at, value >>> 0, true)
+    return this
   }
 
   /** Network order, where the kernel wants it: ports, and everything of nfnetlink. */
@@ -78,11 +78,17 @@ export class NetlinkWriter {
   }
 
   attribute(type: number, value: Uint8Array): this {
-    const at = this.#take(ATTRIBUTE_HEADER_LENGTH + aligned(value.length))
-    this.#view.setUint16(at, ATTRIBUTE_HEADER_LENGTH + value.length, true)
-    this.#view.setUint16(at + 2, type, true)
-    this.#bytes.set(value, at + ATTRIBUTE_HEADER_LENGTH)
+    const at = this.#attribute(type, value.length)
+    this.#bytes.set(value, at)
     return this
+  }
+
+  /** The header of an attribute, and room behind it; where that begins. */
+  #attribute(type: number, length: number): number {
+    const at = this.#take(ATTRIBUTE_HEADER_LENGTH + aligned(length))
+    this.#view.setUint16(at, ATTRIBUTE_HEADER_LENGTH + length, true)
+    this.#view.setUint16(at + 2, type, true)
+    return at + ATTRIBUTE_HEADER_LENGTH
   }
 
   /** An attribute that holds what `write` writes. */
@@ -94,13 +100,13 @@ export class NetlinkWriter {
     return this
   }
 
-  /** The message, with its length, this sequence number, and `flags` beside its own. */
+  /** The message, with its length, this sequence number, and `flags` beside its own: a view, until more is written. */
   finish(sequence: number, flags: number): Uint8Array {
     this.#view.setUint32(0, this.#length, true)
     this.#view.setUint16(4, this.type, true)
     this.#view.setUint16(6, this.#flags | flags | NLM_F_REQUEST, true)
     this.#view.setUint32(8, sequence, true)
-    return this.#bytes.slice(0, this.#length)
+    return this.#bytes.subarray(0, this.#length)
   }
 
   #take(count: number): number {
@@ -142,20 +148,34 @@ export function netlinkMessages(bytes: Uint8Array): readonly NetlinkMessage[] {
   return messages
 }
 
-/** The attributes behind a message's own header; of several of one type, the last. */
+/**
+ * The attributes behind a message's own header; of several of one type, the last. Looked for when they are asked for: a link's
+ * message has some sixty, of which a reader wants ten.
+ */
 export class Attributes {
-  readonly #byType: ReadonlyMap<number, Uint8Array>
+  readonly #bytes: Uint8Array
+  readonly #from: number
 
   /** EPROTO where lengths do not add up. */
   constructor(bytes: Uint8Array, from = 0) {
-    const byType = new Map<number, Uint8Array>()
-    for (const { type, value } of attributeList(bytes, from)) byType.set(type, value)
-    this.#byType = byType
+    this.#bytes = bytes
+    this.#from = from
+    for (let at = from; at + ATTRIBUTE_HEADER_LENGTH <= bytes.length; )
+      at += aligned(attributeLength(bytes, at))
   }
 
   /** A view. */
   bytes(type: number): Uint8Array | undefined {
-    return this.#byType.get(type)
+    const bytes = this.#bytes
+    let found: Uint8Array | undefined
+    for (let at = this.#from; at + ATTRIBUTE_HEADER_LENGTH <= bytes.length; ) {
+      const length = u16(bytes, at)
+      if ((u16(bytes, at + 2) & NLA_TYPE_MASK) === type) {
+        found = bytes.subarray(at + ATTRIBUTE_HEADER_LENGTH, at + length)
+      }
+      at += aligned(length)
+    }
+    return found
   }
 
   u8(type: number): number | undefined {
@@ -179,14 +199,14 @@ export class Attributes {
 
   /** Up to the first zero octet. */
   text(type: number): string | undefined {
-    const value = this.#byType.get(type)
+    const value = this.bytes(type)
     if (value === undefined) return undefined
     const end = value.indexOf(0)
     return text.decode(end < 0 ? value : value.subarray(0, end))
   }
 
   nested(type: number): Attributes | undefined {
-    const value = this.#byType.get(type)
+    const value = this.bytes(type)
     return value === undefined ? undefined : new Attributes(value)
   }
 
@@ -198,7 +218,7 @@ export class Attributes {
   }
 
   #sized(type: number, size: number): Uint8Array | undefined {
-    const value = this.#byType.get(type)
+    const value = this.bytes(type)
     if (value !== undefined && value.length < size)
       throw malformed(`attribute ${type} of ${value.length} octets`)
     return value
@@ -213,20 +233,27 @@ export interface Attribute {
 
 /** The attributes from `from` on, in order. EPROTO where lengths do not add up. */
 export function attributeList(bytes: Uint8Array, from = 0): readonly Attribute[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const list: Attribute[] = []
   for (let at = from; at + ATTRIBUTE_HEADER_LENGTH <= bytes.length; ) {
-    const length = view.getUint16(at, true)
-    if (length < ATTRIBUTE_HEADER_LENGTH || at + length > bytes.length) {
-      throw malformed(`an attribute of ${length} octets`)
-    }
+    const length = attributeLength(bytes, at)
     list.push({
-      type: view.getUint16(at + 2, true) & NLA_TYPE_MASK,
+      type: u16(bytes, at + 2) & NLA_TYPE_MASK,
       value: bytes.subarray(at + ATTRIBUTE_HEADER_LENGTH, at + length),
     })
     at += aligned(length)
   }
   return list
+}
+
+/** With its header, without what fills it up. EPROTO where it is longer than what there is. */
+function attributeLength(bytes: Uint8Array, at: number): number {
+  const length = u16(bytes, at)
+  if (length >= ATTRIBUTE_HEADER_LENGTH && at + length <= bytes.length) return length
+  throw malformed(`an attribute of ${length} octets`)
+}
+
+function u16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
 }
 
 /** A view on a message's own header, checked to be there. EPROTO. */

@@ -3,7 +3,7 @@ import { negated } from './errno.ts'
 import { koffiSyscalls } from './koffi-syscalls.ts'
 import { NetlinkWriter, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR } from './netlink-message.ts'
 import { NetlinkSocket } from './netlink-socket.ts'
-import type { Received, Syscalls } from './syscall.ts'
+import type { Syscalls } from './syscall.ts'
 
 const ROW = 16
 
@@ -20,11 +20,7 @@ function scripted(answers: readonly (readonly (Uint8Array | number)[])[]) {
       requests.push(data)
       return data.length
     },
-    receive: (): Received | number => {
-      const data = queue.shift() ?? negated('EAGAIN')
-      if (typeof data === 'number') return data
-      return { data, from: new Uint8Array(), control: new Uint8Array(), truncated: false }
-    },
+    receiveData: () => queue.shift() ?? negated('EAGAIN'),
   }
   // Only what a netlink socket calls is there; anything else would be a TypeError, and the test fail.
   return { socket: new NetlinkSocket(sys as Syscalls, 3), requests }
@@ -110,6 +106,15 @@ describe.skipIf(process.platform !== 'linux')('a netlink socket', () => {
       results.map((error) => error?.code ?? 'ok')
     expect(codes(socket.requests(several(3)))).toEqual(['ok', 'ENOBUFS', 'EEXIST'])
     expect(codes(socket.requests(several(2)))).toEqual(['ok', 'EIO'])
+  })
+
+  it('asks a question without an acknowledgement, and takes the one message that answers it', () => {
+    const { socket, requests } = scripted([[refusal(77, -1), row(1)], [refusal(2, -19)], []])
+    const ask = () => socket.question(new NetlinkWriter(ROW), 'ip link show dev x')
+    expect(ask()).toMatchObject({ type: ROW, sequence: 1 })
+    expect(new DataView(requests[0]?.buffer ?? new ArrayBuffer(8)).getUint16(6, true)).toBe(1)
+    expect(ask).toThrow(/ENODEV/)
+    expect(ask).toThrow(/did not answer/)
   })
 
   it('passes over what answers an earlier request', () => {

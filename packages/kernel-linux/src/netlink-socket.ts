@@ -28,6 +28,7 @@ export const NETLINK_ROUTE = 0
 export const NETLINK_NETFILTER = 12
 const EAGAIN = negated('EAGAIN')
 const ENOBUFS = negated('ENOBUFS')
+const EMSGSIZE = negated('EMSGSIZE')
 
 /** How often a dump that the tables changed under is taken again before giving up. */
 const DUMP_ATTEMPTS = 20
@@ -85,6 +86,20 @@ export class NetlinkSocket {
     const sequence = this.#next()
     checked(this.#sys.send(this.#fd, writer.finish(sequence, NLM_F_ACK), 0), operation)
     return this.#answers(sequence, operation).messages
+  }
+
+  /** The one message that answers a question; EPROTO where there is none. */
+  question(writer: NetlinkWriter, operation: Label): NetlinkMessage {
+    const sequence = this.#next()
+    // It is answered by that message or by an error: an acknowledgement besides would be one more to receive.
+    checked(this.#sys.send(this.#fd, writer.finish(sequence, 0), 0), operation)
+    for (;;) {
+      for (const message of this.#received(operation)) {
+        if (message.sequence !== sequence) continue
+        if (message.type !== NLMSG_ERROR) return message
+        throw refusal(message, operation) ?? new KernelError('EPROTO', labelText(operation), 'no answer came')
+      }
+    }
   }
 
   /**
@@ -157,7 +172,7 @@ export class NetlinkSocket {
     checked(this.#sys.send(this.#fd, batch, 0), operation)
     let failure: BatchFailure | undefined
     for (let answered = false; ; ) {
-      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
+      const received = this.#sys.receiveData(this.#fd, MSG_DONTWAIT)
       if (received === negated('EAGAIN')) {
         if (answered) return failure
         throw new KernelError('EIO', labelText(operation), 'the kernel did not answer')
@@ -165,7 +180,7 @@ export class NetlinkSocket {
       // So many errors that not all of them found room: the first ones did.
       if (received === negated('ENOBUFS') && failure !== undefined) continue
       if (typeof received === 'number') throw kernelError(received, operation)
-      for (const { type, sequence, flags, payload } of netlinkMessages(received.data)) {
+      for (const { type, sequence, flags, payload } of netlinkMessages(received)) {
         if (type !== NLMSG_ERROR || sequence < first || sequence >= first + messages.length) continue
         answered = true
         const result = fixedHeader(payload, 20).getInt32(0, true)
@@ -221,7 +236,7 @@ export class NetlinkSocket {
     const results = new Map<number, NetlinkResult>()
     let problem: ((operation: Label) => KernelError) | undefined
     while (results.size < requests.length) {
-      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
+      const received = this.#sys.receiveData(this.#fd, MSG_DONTWAIT)
       // Some did not fit into the socket's buffer; those that did are behind this error.
       if (received === ENOBUFS) {
         problem = lostAnswer
@@ -229,7 +244,7 @@ export class NetlinkSocket {
         problem ??= received === EAGAIN ? noAnswer : (operation) => kernelError(received, operation)
         break
       } else {
-        for (const message of netlinkMessages(received.data)) {
+        for (const message of netlinkMessages(received)) {
           const index = (message.sequence - first) >>> 0
           const operation = requests[index]?.operation
           if (operation === undefined || message.type !== NLMSG_ERROR) continue
@@ -247,17 +262,21 @@ export class NetlinkSocket {
     return this.#sequence
   }
 
+  #received(operation: Label): readonly NetlinkMessage[] {
+    const received = this.#sys.receiveData(this.#fd, MSG_DONTWAIT)
+    if (typeof received !== 'number') return netlinkMessages(received)
+    if (received === EAGAIN) throw noAnswer(operation)
+    if (received === ENOBUFS) throw lostAnswer(operation)
+    if (received === EMSGSIZE) throw new KernelError('EPROTO', labelText(operation), 'the answer was cut off')
+    throw kernelError(received, operation)
+  }
+
   /** Up to the acknowledgement or the end of the dump; leftovers of earlier requests are passed over. */
   #answers(sequence: number, operation: Label): { messages: NetlinkMessage[]; interrupted: boolean } {
     const messages: NetlinkMessage[] = []
     let interrupted = false
     for (;;) {
-      const received = this.#sys.receive(this.#fd, MSG_DONTWAIT)
-      if (received === EAGAIN) throw noAnswer(operation)
-      if (received === ENOBUFS) throw lostAnswer(operation)
-      if (typeof received === 'number') throw kernelError(received, operation)
-      if (received.truncated) throw new KernelError('EPROTO', labelText(operation), 'the answer was cut off')
-      for (const message of netlinkMessages(received.data)) {
+      for (const message of this.#received(operation)) {
         if (message.sequence !== sequence) continue
         if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
         if (message.type === NLMSG_DONE) {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { KernelError, type Netns, type NetnsEntry, type NetnsTable } from '@podfabric/kernel'
 import { checked, fromFileError, negated } from './errno.ts'
-import { HeldNamespace, hostReference, referenceTo } from './held-namespace.ts'
+import { type HeldNamespace, type HeldNamespaces, hostReference, referenceTo } from './held-namespace.ts'
 import { CLONE_NEWNET, inNamespace } from './namespace-window.ts'
 import type { Syscalls } from './syscall.ts'
 
@@ -19,7 +19,12 @@ const MNT_DETACH = 2
 const NSFS_MAGIC = 0x6e736673
 
 /** The namespaces bound in one directory, as `ip netns` keeps them in /run/netns. */
-export function netnsTable(sys: Syscalls, directory: string, hostHeld: HeldNamespace): NetnsTable {
+export function netnsTable(
+  sys: Syscalls,
+  directory: string,
+  spaces: HeldNamespaces,
+  hostHeld: HeldNamespace,
+): NetnsTable {
   const pathOf = (name: string, operation: string): string => {
     if (!/^[^/\0\n]{1,255}$/.test(name) || name === '.' || name === '..') {
       throw new KernelError('EINVAL', operation, `no name for a namespace: ${JSON.stringify(name)}`)
@@ -31,11 +36,11 @@ export function netnsTable(sys: Syscalls, directory: string, hostHeld: HeldNames
     async create(name) {
       const operation = `ip netns add ${name}`
       const path = pathOf(name, operation)
-      return inFiles(operation, () => create(sys, hostHeld, directory, path, operation))
+      return inFiles(operation, () => create(sys, spaces, hostHeld, directory, path, operation))
     },
     async open(path) {
       const operation = `open namespace ${path}`
-      return inFiles(operation, () => referenceTo(open(sys, path, operation), path))
+      return inFiles(operation, () => referenceTo(open(sys, spaces, path, operation), path))
     },
     async delete(name) {
       const operation = `ip netns delete ${name}`
@@ -59,6 +64,7 @@ function inFiles<T>(operation: string, act: () => T): T {
 
 function create(
   sys: Syscalls,
+  spaces: HeldNamespaces,
   host: HeldNamespace,
   directory: string,
   path: string,
@@ -71,7 +77,7 @@ function create(
     const held = inNamespace(sys, host.fd, () => {
       checked(sys.unshare(CLONE_NEWNET), operation)
       checked(sys.mount('/proc/thread-self/ns/net', path, 'none', MS_BIND), operation)
-      return HeldNamespace.own()
+      return spaces.own()
     })
     return referenceTo(held, path)
   } catch (error) {
@@ -91,16 +97,16 @@ function makeDirectory(directory: string): void {
 }
 
 /** ENOENT; EINVAL for what is no network namespace. */
-export function open(sys: Syscalls, path: string, operation: string): HeldNamespace {
+export function open(sys: Syscalls, spaces: HeldNamespaces, path: string, operation: string): HeldNamespace {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  try {
-    inNamespace(sys, fd, () => undefined)
-    return new HeldNamespace(fd)
-  } catch (error) {
-    closeSync(fd)
-    if (!(error instanceof KernelError) || error.code !== 'EINVAL') throw error
-    throw new KernelError('EINVAL', operation, 'it is no network namespace', { cause: error })
-  }
+  return spaces.take(fd, () => {
+    try {
+      inNamespace(sys, fd, () => undefined)
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.code !== 'EINVAL') throw error
+      throw new KernelError('EINVAL', operation, 'it is no network namespace', { cause: error })
+    }
+  })
 }
 
 function list(directory: string): readonly NetnsEntry[] {

@@ -68,10 +68,7 @@ export class NetworkTables implements TableDriver {
   }
 
   #linkRow(which: string | number, label: string | (() => string)): LinkRow {
-    const [message] = this.#socket.request(getLink(which), label)
-    if (message === undefined)
-      throw new KernelError('EPROTO', `ip link show ${which}`, 'the kernel sent no link')
-    return readLink(message.payload)
+    return readLink(this.#socket.question(getLink(which), label).payload)
   }
 
   /** Names of links by index, each asked for once. */
@@ -154,8 +151,7 @@ export class NetworkTables implements TableDriver {
   async lookup(query: RouteQuery): Promise<RouteAnswer> {
     const label = `ip route get ${query.destination}`
     const writer = lookupRoute(query, (name) => this.#linkRow(name, label).index)
-    const [message] = this.#socket.request(writer, label)
-    if (message === undefined) throw new KernelError('EPROTO', label, 'the kernel sent no route')
+    const message = this.#socket.question(writer, label)
     const nameOf = this.#names()
     return readAnswer(message.payload, nameOf, (index) => this.#linkRow(index, label).toLink(nameOf).mtu)
   }

@@ -10,7 +10,7 @@ import { addressOf, type Ip } from '@podfabric/netaddr'
 import type { HeldNamespace } from './held-namespace.ts'
 import { heldOf } from './held-namespace.ts'
 import type { LinkRemoval } from './link-removal.ts'
-import { malformed, type NetlinkWriter } from './netlink-message.ts'
+import type { NetlinkWriter } from './netlink-message.ts'
 import { type NetlinkRequest, NetlinkSocket } from './netlink-socket.ts'
 import { applyNft } from './nft.ts'
 import { addAddress, deleteAddress } from './rtnetlink-address.ts'
@@ -300,8 +300,6 @@ export class OperationRun {
   }
 
   #row(name: string, label: () => string): LinkRow {
-    const [message] = this.#site.socket.request(getLink(name), label)
-    if (message === undefined) throw malformed('no link')
-    return readLink(message.payload)
+    return readLink(this.#site.socket.question(getLink(name), label).payload)
   }
 }

@@ -27,6 +27,8 @@ export interface Syscalls {
   sendAside(fd: number, data: Uint8Array): Promise<number>
   /** Everything in it is the caller's own copy. */
   receive(fd: number, flags: number): Received | number
+  /** The data of one datagram alone, the caller's own copy; EMSGSIZE where it is longer than what there is room for. */
+  receiveData(fd: number, flags: number): Uint8Array | number
   /** Calls back whenever the descriptor is ready, until stopped. One watch for each descriptor. */
   watch(fd: number, callback: () => void): Watch
 }

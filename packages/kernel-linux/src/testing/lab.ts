@@ -5,7 +5,7 @@ import { type Kernel, KernelError, type Namespace, type Operation, systemClock }
 import type { Feature, Lab } from '@podfabric/kernel/testing'
 import { ifAddress } from '@podfabric/netaddr'
 import { linuxAvailable } from '../availability.ts'
-import { HeldNamespace } from '../held-namespace.ts'
+import { HeldNamespaces } from '../held-namespace.ts'
 import { koffiSyscalls } from '../koffi-syscalls.ts'
 import { type LinuxKernel, linux } from '../linux.ts'
 import { nftGeneration } from '../nft.ts'
@@ -19,7 +19,7 @@ export function linuxFeatures(): readonly Feature[] {
 }
 
 function hasNftables(): boolean {
-  const own = HeldNamespace.own()
+  const own = new HeldNamespaces().own()
   try {
     nftGeneration(koffiSyscalls(), own.fd)
     return true
