@@ -76,7 +76,7 @@ async function bed(name: string, others: number) {
     at,
     /** The octets are made before; only what the kernel does with them is measured. */
     raw(command: NftCommand): () => void {
-      const facts = () => ({ type: 'mark', interval: false }) as const
+      const facts = () => ({ key: ['mark'], interval: false }) as const
       const steps = transactionSteps([command], facts)
       const first = socket.reserve(steps.length + 2)
       const messages = [

@@ -1,9 +1,14 @@
 import {
   formatNft,
+  type NftBase,
   type NftCommand,
   type NftExpression,
+  type NftKey,
+  type NftMap,
+  type NftMapping,
   type NftObject,
   type NftRule,
+  type NftSet,
 } from '@podfabric/kernel'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -56,6 +61,16 @@ describe.skipIf(missing !== undefined)(
 
     it.each<Example>(examples())('are the same for $name', async ({ commands, next = [] }: Example) => {
       await compare(commands, ...next)
+    })
+
+    it.each<Example>(mapExamples())('are listed as given for $name', async ({ commands }: Example) => {
+      const listed = await compare(commands)
+      const given = commands.map(({ object }) => object)
+      expect(listed.filter(({ kind }) => kind === 'rule')).toEqual(
+        given.filter(({ kind }) => kind === 'rule'),
+      )
+      expect(listed).toEqual(expect.arrayContaining(given))
+      expect(listed.length).toBe(given.length)
     })
   },
 )
@@ -171,6 +186,7 @@ function examples(): readonly Example[] {
         add(elements(...Array.from({ length: 2000 }, (_, i) => `${30 * i}-${30 * i + 9}`))),
       ],
     },
+    ...mapExamples(),
     {
       name: 'what is flushed and deleted again',
       commands: [
@@ -180,6 +196,185 @@ function examples(): readonly Example[] {
         { verb: 'flush', object: ports },
         { verb: 'flush', object: chain },
         remove(ports),
+      ],
+    },
+  ]
+}
+
+/** Maps, concatenations and masks; what is listed is what was applied, in order of keys. */
+function mapExamples(): readonly Example[] {
+  const place = { family: 'inet', table: 't' } as const
+  const add = (object: NftObject): NftCommand => ({ verb: 'add', object })
+  const nat = { type: 'nat', hook: 'prerouting', priority: -100, policy: 'accept' } as const
+  const post = { type: 'nat', hook: 'postrouting', priority: 100, policy: 'accept' } as const
+  const chain = (name: string, base?: NftBase) =>
+    add({ kind: 'chain', ...place, name, ...(base === undefined ? {} : { base }) })
+  const start = [
+    add({ kind: 'table', family: 'inet', name: 't' }),
+    chain('a'),
+    chain('b'),
+    chain('c', nat),
+    chain('d', post),
+  ]
+  const rule = (...expressions: NftExpression[]) => add({ kind: 'rule', ...place, chain: 'c', expressions })
+  const map = (name: string, type: NftMap['type'], to: NftMap['to'], interval?: true) =>
+    add({ kind: 'map', ...place, name, type, to, ...(interval === undefined ? {} : { interval }) })
+  const set = (name: string, type: NftSet['type'], interval?: true) =>
+    add({ kind: 'set', ...place, name, type, ...(interval === undefined ? {} : { interval }) })
+  const mapped = (name: string, ...elements: NftMapping[]) =>
+    add({ kind: 'elements', ...place, map: name, elements })
+  const within = (name: string, ...elements: NftKey[]) =>
+    add({ kind: 'elements', ...place, set: name, elements })
+  const service = ['ip daddr', 'meta l4proto', 'th dport'] as const
+  const service6 = ['ip6 daddr', 'meta l4proto', 'th dport'] as const
+  const v4: NftMap['type'] = ['ipv4_addr', 'inet_proto', 'inet_service']
+  const v6: NftMap['type'] = ['ipv6_addr', 'inet_proto', 'inet_service']
+  return [
+    {
+      name: 'maps of verdicts',
+      commands: [
+        ...start,
+        map('v', v4, 'verdict'),
+        map('p', 'inet_service', 'verdict', true),
+        map('i', 'ifname', 'verdict'),
+        map('m', 'mark', 'verdict', true),
+        mapped(
+          'v',
+          { key: ['10.0.0.1', 'tcp', 80], to: { jump: 'a' } },
+          { key: ['10.0.0.1', 'udp', 80], to: { goto: 'b' } },
+          { key: ['10.0.0.2', 'tcp', 80], to: { verdict: 'drop' } },
+        ),
+        mapped(
+          'p',
+          { key: '10-20', to: { jump: 'a' } },
+          { key: '21-30', to: { verdict: 'accept' } },
+          { key: '60000-65535', to: { verdict: 'return' } },
+        ),
+        mapped('i', { key: 'eth0', to: { jump: 'a' } }, { key: 'eth1', to: { verdict: 'accept' } }),
+        mapped('m', { key: 7, to: { jump: 'a' } }, { key: '256-511', to: { verdict: 'drop' } }),
+        rule({ vmap: { key: service, map: 'v' } }),
+        rule(
+          { match: 'meta l4proto', value: 'udp' },
+          { vmap: { key: 'ip daddr', map: [{ key: '10.0.0.0/8', to: { verdict: 'drop' } }] } },
+        ),
+        rule({ vmap: { key: 'tcp dport', map: 'p' } }),
+        rule({ vmap: { key: 'iifname', map: 'i' } }),
+        rule({ vmap: { key: 'meta mark', map: 'm' } }),
+        rule({ match: service, value: { set: 'v' } }, { verdict: 'accept' }),
+      ],
+      next: [
+        [
+          {
+            verb: 'delete',
+            object: { kind: 'elements', ...place, map: 'v', elements: [{ key: ['10.0.0.1', 'udp', 80] }] },
+          },
+        ],
+        [{ verb: 'delete', object: { kind: 'elements', ...place, map: 'p', elements: [{ key: '21-30' }] } }],
+      ],
+    },
+    {
+      name: 'targets that maps give',
+      commands: [
+        ...start,
+        map('d', v4, ['ipv4_addr', 'inet_service']),
+        map('d6', v6, ['ipv6_addr', 'inet_service']),
+        map('one', 'ipv4_addr', 'ipv4_addr'),
+        map('one6', 'ipv6_addr', 'ipv6_addr', true),
+        map('marks', ['ipv4_addr', 'mark'], 'mark'),
+        mapped('d', { key: ['10.0.0.1', 'tcp', 80], to: ['10.1.0.1', 8080] }),
+        mapped('d6', { key: ['fd00::1', 'udp', 53], to: ['fd01::1', 5353] }),
+        mapped('one', { key: '10.0.0.1', to: '10.1.0.1' }),
+        mapped('one6', { key: 'fd00::/64', to: 'fd01::1' }),
+        mapped('marks', { key: ['10.0.0.1', 258], to: 772 }),
+        rule({ dnat: { family: 'ip', key: service, map: 'd' } }),
+        rule({ dnat: { family: 'ip6', key: service6, map: 'd6' } }),
+        rule({ dnat: { family: 'ip', key: 'ip daddr', map: 'one' } }),
+        rule({ dnat: { family: 'ip6', key: 'ip6 daddr', map: 'one6' } }),
+        rule(
+          { match: 'tcp dport', value: 80 },
+          {
+            dnat: {
+              family: 'ip',
+              key: 'numgen random mod 2',
+              map: [
+                { key: 0, to: ['10.0.0.1', 80] },
+                { key: 1, to: ['10.0.0.2', 81] },
+              ],
+            },
+          },
+        ),
+        rule({
+          vmap: {
+            key: 'numgen inc mod 3',
+            map: [
+              { key: 0, to: { jump: 'a' } },
+              { key: 1, to: { goto: 'b' } },
+              { key: 2, to: { verdict: 'drop' } },
+            ],
+          },
+        }),
+        add({
+          kind: 'rule',
+          ...place,
+          chain: 'd',
+          expressions: [
+            {
+              snat: {
+                family: 'ip',
+                key: ['ip saddr', 'oifname'],
+                map: [{ key: ['10.0.0.1', 'eth0'], to: '10.1.0.1' }],
+              },
+            },
+          ],
+        }),
+      ],
+    },
+    {
+      name: 'concatenations in sets and lists',
+      commands: [
+        ...start,
+        set('s', ['ipv4_addr', 'inet_service']),
+        set('r', ['ipv4_addr', 'inet_proto', 'inet_service'], true),
+        set('m', ['ipv6_addr', 'mark', 'ifname'], true),
+        within('s', ['10.0.0.1', 80], ['10.0.0.1', 81]),
+        within('r', ['10.0.0.0/8', 'tcp', '80-90'], ['11.0.0.1-11.0.0.7', 'udp', 53]),
+        within('m', ['fd00::/64', '1-300', 'eth0']),
+        rule({ match: ['ip saddr', 'tcp dport'], value: { set: 's' } }, { verdict: 'accept' }),
+        rule({ match: service, op: '!=', value: { set: 'r' } }, { verdict: 'drop' }),
+        rule({ match: ['ip6 saddr', 'meta mark', 'iifname'], value: { set: 'm' } }),
+        rule({
+          match: ['meta l4proto', 'th dport'],
+          value: [
+            ['tcp', 80],
+            ['udp', 53],
+          ],
+        }),
+        rule({ match: ['ip saddr', 'th sport'], op: '!=', value: [['10.0.0.0/8', '1-5']] }),
+        rule({ match: 'th dport', value: [1, '5-9'] }),
+      ],
+      next: [
+        [
+          {
+            verb: 'delete',
+            object: { kind: 'elements', ...place, set: 'r', elements: [['10.0.0.0/8', 'tcp', '80-90']] },
+          },
+        ],
+        [
+          {
+            verb: 'flush',
+            object: { kind: 'set', ...place, name: 's', type: ['ipv4_addr', 'inet_service'] },
+          },
+        ],
+      ],
+    },
+    {
+      name: 'some bits of the mark',
+      commands: [
+        ...start,
+        rule({ match: 'meta mark', mask: 0x4000, value: 0x4000 }),
+        rule({ match: 'meta mark', mask: 0xff00, op: '!=', value: 0 }, { setMark: 0x4000, mask: 0xc000 }),
+        rule({ setMark: 0, mask: 0xffff0000 }),
+        rule({ setMark: 0x8000_0000, mask: 0x8000_0000 }, { verdict: 'accept' }),
       ],
     },
   ]

@@ -1,5 +1,5 @@
 import type { NftFamily, NftField } from '@podfabric/kernel'
-import type { NftInstruction } from './nft-instruction.ts'
+import type { NftInstruction, NftLoad } from './nft-instruction.ts'
 import { big, invalidNft, type NftKind } from './nft-value.ts'
 
 export const NETWORK_HEADER = 1
@@ -21,7 +21,7 @@ export const CMP_GTE = 5
 
 export interface FieldSpec {
   readonly kind: NftKind
-  readonly load: NftInstruction
+  readonly load: NftLoad
   /** The IP version that it is a field of, or the transport protocol. */
   readonly version?: 4 | 6
   readonly protocol?: number

@@ -26,12 +26,14 @@ export type NftInstruction =
     }
   /** Within one register: and with `mask`, exclusive or with `xor`. */
   | { readonly name: 'bitwise'; readonly at: number; readonly mask: Uint8Array; readonly xor: Uint8Array }
-  /** To network order within one register of four octets. */
-  | { readonly name: 'byteorder'; readonly at: number }
-  /** `id` for a set that has no name before the transaction. */
+  /** To network order within one register of four octets; of one octet, as nft has it too, it does nothing. */
+  | { readonly name: 'byteorder'; readonly at: number; readonly length: number }
+  | { readonly name: 'numgen'; readonly to: number; readonly modulus: number; readonly random: boolean }
+  /** `id` for a set that has no name before the transaction. `to`: of a map, where its value goes; 0 for a verdict. */
   | {
       readonly name: 'lookup'
       readonly from: number
+      readonly to?: number
       readonly set: string
       readonly id?: number
       readonly invert: boolean
@@ -50,6 +52,9 @@ export type NftInstruction =
   | { readonly name: 'masq'; readonly flags: number }
   | { readonly name: 'reject'; readonly type: number; readonly code: number }
 
+/** What loads a value from a packet. */
+export type NftLoad = Extract<NftInstruction, { readonly name: 'payload' | 'meta' | 'ct' | 'fib' }>
+
 const EXPR_NAME = 1
 const EXPR_DATA = 2
 const LIST_ELEMENT = 1
@@ -58,6 +63,8 @@ const DATA_VERDICT = 2
 const VERDICT_CODE = 1
 const VERDICT_CHAIN = 2
 const HTON = 1
+const NUMBER_INCREMENTAL = 0
+const NUMBER_RANDOM = 1
 
 /** Writes them as elements of a list. */
 export function writeInstructions(writer: NetlinkWriter, instructions: readonly NftInstruction[]): void {
@@ -115,11 +122,16 @@ function writeData(writer: NetlinkWriter, it: NftInstruction): void {
       number(1, it.at)
       number(2, it.at)
       number(3, HTON)
-      number(4, 4)
+      number(4, it.length)
       return number(5, 4)
+    case 'numgen':
+      number(1, it.to)
+      number(2, it.modulus)
+      return number(3, it.random ? NUMBER_RANDOM : NUMBER_INCREMENTAL)
     case 'lookup':
       writer.attributeText(1, it.set)
       number(2, it.from)
+      if (it.to !== undefined) number(3, it.to)
       if (it.id !== undefined) number(4, it.id)
       return it.invert ? number(5, 1) : undefined
     case 'immediate':
@@ -191,14 +203,23 @@ function readInstruction(
       if (number(1) !== number(2) || (data.u32Big(6) ?? 0) !== 0) return undefined
       return { name, at: number(1), mask: octets(4), xor: octets(5) }
     case 'byteorder': {
-      const plain = number(1) === number(2) && number(3) === HTON && number(4) === 4 && number(5) === 4
-      return plain ? { name, at: number(1) } : undefined
+      const length = number(4)
+      const plain = number(1) === number(2) && number(3) === HTON
+      return plain && (length === 1 || (length === 4 && number(5) === 4))
+        ? { name, at: number(1), length }
+        : undefined
+    }
+    case 'numgen': {
+      const type = number(3)
+      if ((data.u32Big(4) ?? 0) !== 0 || (type !== NUMBER_INCREMENTAL && type !== NUMBER_RANDOM))
+        return undefined
+      return { name, to: number(1), modulus: number(2), random: type === NUMBER_RANDOM }
     }
     case 'lookup':
-      if (has(3)) return undefined
       return {
         name,
         from: number(2),
+        ...(has(3) ? { to: number(3) } : {}),
         set: data.text(1) ?? missing(name, 1),
         invert: (data.u32Big(5) ?? 0) === 1,
       }

@@ -33,20 +33,27 @@ export function endpointsOf({ first, last }: NftInterval): readonly NftEndpoint[
   ]
 }
 
-/** The intervals between ends, in any order of these; ends of nothing, as nft leaves one at zero, are passed over. */
-export function intervalsBetween(endpoints: readonly NftEndpoint[]): NftInterval[] {
+/**
+ * The intervals between ends, in any order of these, each with what its first end has as value; ends of nothing, as nft
+ * leaves one at zero, are passed over.
+ */
+export function intervalsBetween<Value>(
+  endpoints: readonly (NftEndpoint & { readonly value?: Value })[],
+): { readonly interval: NftInterval; readonly value?: Value }[] {
   const sorted = endpoints.toSorted((a, b) => compareOctets(a.key, b.key) || Number(b.end) - Number(a.end))
-  const intervals: NftInterval[] = []
-  let first: Uint8Array | undefined
+  const intervals: { readonly interval: NftInterval; readonly value?: Value }[] = []
+  let first: (NftEndpoint & { readonly value?: Value }) | undefined
   const close = (last: Uint8Array) => {
-    if (first !== undefined) intervals.push({ first, last })
+    if (first === undefined) return
+    const interval = { first: first.key, last }
+    intervals.push(first.value === undefined ? { interval } : { interval, value: first.value })
   }
-  for (const { key, end } of sorted) {
+  for (const endpoint of sorted) {
     // An interval may end where the next one starts, without an end of its own.
-    if (first !== undefined) close(predecessor(key))
-    first = end ? undefined : key
+    if (first !== undefined) close(predecessor(endpoint.key))
+    first = endpoint.end ? undefined : endpoint
   }
-  if (first !== undefined) close(first.map(() => 0xff))
+  if (first !== undefined) close(first.key.map(() => 0xff))
   return intervals
 }
 

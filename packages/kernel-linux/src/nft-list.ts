@@ -1,18 +1,18 @@
 import {
   KernelError,
   type NftChain,
-  type NftElements,
-  type NftKeyType,
+  type NftMap,
+  type NftMapping,
   type NftObject,
   type NftRule,
   type NftSet,
   type NftTable,
-  type NftValue,
 } from '@podfabric/kernel'
 import { Attributes, type NetlinkMessage } from './netlink-message.ts'
 import type { NetlinkSocket } from './netlink-socket.ts'
+import { printedElements, readElements } from './nft-element.ts'
 import { readInstructions } from './nft-instruction.ts'
-import { intervalsBetween, type NftEndpoint } from './nft-interval.ts'
+import { typeOfKinds } from './nft-key.ts'
 import {
   familyIn,
   NFGEN_LENGTH,
@@ -25,24 +25,23 @@ import {
   nftMessage,
 } from './nft-message.ts'
 import { decodeComment } from './nft-rule.ts'
-import { raiseRule } from './nft-rule-reader.ts'
-import { keyTypes, type NftSetFacts, readElements, readSetFacts } from './nft-set.ts'
+import { type PrintedSet, raiseRule } from './nft-rule-reader.ts'
+import { type NftSetFacts, readSetFacts } from './nft-set.ts'
 import { nftHooks } from './nft-transaction.ts'
-import { compareOctets, numberOf, printedValue } from './nft-value.ts'
+import { numberOf } from './nft-value.ts'
 
 const LABEL = 'nft list ruleset'
 /** How often a list that the ruleset changed under is read again before giving up. */
 const ATTEMPTS = 20
 
-interface FoundSet extends NftSetFacts {
+interface FoundSet extends NftSetFacts, PrintedSet {
   readonly family: NftObject['family']
   readonly table: string
   readonly name: string
   readonly anonymous: boolean
-  readonly values: readonly NftValue[]
 }
 
-/** All that the contract has words for: tables, sets with their elements, chains, rules. EBUSY, EPROTO. */
+/** All that the contract has words for: tables, sets and maps with their elements, chains, rules. EBUSY, EPROTO. */
 export function readRuleset(socket: NetlinkSocket): readonly NftObject[] {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const before = generation(socket)
@@ -107,32 +106,30 @@ function readSets(socket: NetlinkSocket): readonly FoundSet[] {
     const [table, name] = [attributes.text(1), attributes.text(2)]
     if (facts === undefined || table === undefined || name === undefined) return []
     const ask = () => nftMessage(NFT_GETSETELEM, family).attributeText(1, table).attributeText(2, name)
-    const ends = socket
+    const found = socket
       .dump(ask, LABEL)
       .flatMap(({ payload }) => readElements(new Attributes(payload, NFGEN_LENGTH), facts))
-    return [{ ...facts, family, table, name, values: valuesOf(facts, ends) }]
+    return [{ ...facts, family, table, name, elements: printedElements(facts, found) }]
   })
 }
 
-function valuesOf({ type, interval }: NftSetFacts, ends: readonly NftEndpoint[]): readonly NftValue[] {
-  const intervals = interval
-    ? intervalsBetween(ends)
-    : ends.map(({ key }) => ({ first: key, last: key })).toSorted((a, b) => compareOctets(a.first, b.first))
-  return intervals.flatMap((one) => printedValue(type, one) ?? [])
-}
-
-function setObjects({ family, table, name, type, interval, anonymous, values }: FoundSet) {
-  if (anonymous || !keyTypes.some((known) => known === type)) return []
-  const set: NftSet = {
-    kind: 'set',
-    family,
-    table,
-    name,
-    type: type as NftKeyType,
-    ...(interval ? { interval } : {}),
+/** A set or map with what it holds; nothing where it has no name, or no words. */
+function setObjects({ family, table, name, key, to, interval, anonymous, elements }: FoundSet): NftObject[] {
+  const type = typeOfKinds(key)
+  if (anonymous || type === undefined) return []
+  const place = { family, table, name, type, ...(interval ? { interval } : {}) }
+  const filled = { kind: 'elements', family, table } as const
+  if (to === undefined) {
+    const set: NftSet = { kind: 'set', ...place }
+    return elements.length === 0
+      ? [set]
+      : [set, { ...filled, set: name, elements: elements.map((one) => one.key) }]
   }
-  const elements: NftElements = { kind: 'elements', family, table, set: name, elements: values }
-  return values.length === 0 ? [set] : [set, elements]
+  const data = to === 'verdict' ? to : typeOfKinds(to)
+  if (data === undefined) return []
+  const map: NftMap = { kind: 'map', ...place, to: data }
+  const mappings = elements.filter((one): one is NftMapping => 'to' in one)
+  return mappings.length === 0 ? [map] : [map, { ...filled, map: name, elements: mappings }]
 }
 
 function readChain({ family, attributes }: Row): NftChain[] {
@@ -151,9 +148,9 @@ function readRule({ family, attributes }: Row, sets: readonly FoundSet[]): NftRu
   const [table, chain] = [attributes.text(1), attributes.text(2)]
   const instructions = readInstructions(attributes.bytes(4) ?? new Uint8Array())
   if (table === undefined || chain === undefined || instructions === undefined) return []
-  const anonymous = (name: string) =>
-    sets.find((set) => set.family === family && set.table === table && set.name === name)?.values
-  const expressions = raiseRule(instructions, family, anonymous)
+  const setNamed = (name: string) =>
+    sets.find((set) => set.family === family && set.table === table && set.name === name)
+  const expressions = raiseRule(instructions, family, setNamed)
   if (expressions === undefined) return []
   const data = attributes.bytes(7)
   const comment = data === undefined ? undefined : decodeComment(data)

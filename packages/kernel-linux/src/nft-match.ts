@@ -1,20 +1,13 @@
-import type { NftExpression, NftFamily, NftField, NftValue } from '@podfabric/kernel'
-import {
-  CMP_EQ,
-  CMP_GTE,
-  CMP_LTE,
-  CMP_NEQ,
-  type Ensured,
-  ensureProtocol,
-  ensureVersion,
-  type FieldSpec,
-  nftFields,
-} from './nft-field.ts'
+import type { NftExpression, NftField, NftKey } from '@podfabric/kernel'
+import type { NftElement } from './nft-element.ts'
+import { CMP_EQ, CMP_GTE, CMP_LTE, CMP_NEQ, META_MARK } from './nft-field.ts'
 import type { NftInstruction } from './nft-instruction.ts'
-import type { NftSetFacts, NftSets } from './nft-set.ts'
+import { keyInterval } from './nft-key.ts'
+import { loadFields, namedFor, type RuleScope, swapsFor } from './nft-lookup.ts'
+import { elementOf } from './nft-set.ts'
 import {
+  big,
   inKernelOrder,
-  intervalOf,
   invalidNft,
   isSingle,
   maskOf,
@@ -23,50 +16,58 @@ import {
   nftKinds,
 } from './nft-value.ts'
 
-export type NftMatch = Exclude<
-  Extract<NftExpression, { readonly match: NftField }>,
-  { readonly mask: number }
->
+export type NftMatch = Extract<NftExpression, { readonly match: unknown }>
 
 /** The instructions of a match, as nft(8) has them for the same words. EINVAL, and what `sets` throws. */
-export function lowerMatch(
-  match: NftMatch,
-  family: NftFamily,
-  ensured: Ensured,
-  sets: NftSets,
-): NftInstruction[] {
-  const field = Object.hasOwn(nftFields, match.match) ? nftFields[match.match] : undefined
-  if (field === undefined)
-    throw invalidNft(`${JSON.stringify(match.match)} is not a field that rules can match`)
-  const dependencies = [
-    ...(field.version === undefined ? [] : ensureVersion(family, ensured, field.version)),
-    ...(field.protocol === undefined ? [] : ensureProtocol(ensured, field.protocol)),
-  ]
-  return [...dependencies, field.load, ...lowerTest(match, field, sets)]
-}
-
-function lowerTest({ match, op, value }: NftMatch, { kind }: FieldSpec, sets: NftSets): NftInstruction[] {
-  const invert = op === '!='
+export function lowerMatch(match: NftMatch, scope: RuleScope): NftInstruction[] {
+  if ('mask' in match) return lowerMasked(match)
+  const fields: readonly NftField[] = typeof match.match === 'string' ? [match.match] : match.match
+  const { kinds, instructions } = loadFields(fields, scope)
+  const invert = match.op === '!='
+  const { value } = match
   if (typeof value === 'object' && 'set' in value) {
-    const set = sets.named(value.set)
-    if (set.type !== kind) {
-      throw invalidNft(`${match} cannot be looked up in set ${value.set} of type ${set.type}`)
-    }
-    return lowerLookup(kind, set, { name: 'lookup', from: 1, set: value.set, invert })
+    const facts = namedFor(match.match, kinds, value.set, scope.sets)
+    const lookup: NftInstruction = { name: 'lookup', from: 1, set: value.set, invert }
+    return [...instructions, ...swapsFor(kinds, facts), lookup]
   }
-  const values: readonly NftValue[] = typeof value === 'object' ? value : [value]
-  const [only] = values
-  if (only === undefined) throw invalidNft(`${match}: there is nothing in the list to match`)
-  const intervals = values.map((one) => intervalOf(kind, one))
-  if (values.length === 1) return lowerValue(kind, intervalOf(kind, only), invert)
-  const set = sets.anonymous(kind, intervals)
-  return lowerLookup(kind, set, { name: 'lookup', from: 1, set: set.name, id: set.id, invert })
+  if (typeof value === 'object' && value.length === 0) {
+    throw invalidNft(`${fields.join(' . ')}: there is nothing in the list to match`)
+  }
+  const anonymous = (elements: readonly NftElement[]): NftInstruction[] => {
+    const set = scope.sets.anonymous({ key: kinds }, elements)
+    return [...swapsFor(kinds, set), { name: 'lookup', from: 1, set: set.name, id: set.id, invert }]
+  }
+  const list: readonly NftKey[] = typeof value === 'object' ? value : [value]
+  const [kind] = kinds
+  if (kind === undefined || kinds.length > 1) {
+    const facts = { key: kinds, interval: true }
+    return [...instructions, ...anonymous(list.map((one) => elementOf('of a rule', facts, one)))]
+  }
+  const elements = list.map((one) => ({ interval: keyInterval(kinds, one) }))
+  const [only] = elements
+  const isOne = elements.length === 1 && only !== undefined
+  return [...instructions, ...(isOne ? lowerValue(kind, only.interval, invert) : anonymous(elements))]
 }
 
-/** Sets with intervals are ordered octet by octet, which numbers in the processor's order are not. */
-function lowerLookup(kind: NftKind, set: Pick<NftSetFacts, 'interval'>, lookup: NftInstruction) {
-  const swapped: NftInstruction = { name: 'byteorder', at: 1 }
-  return set.interval && nftKinds[kind].hostOrder === true ? [swapped, lookup] : [lookup]
+/** Some bits of the mark. */
+function lowerMasked({ mask, op, value }: Extract<NftMatch, { readonly mask: number }>): NftInstruction[] {
+  checkMasked(mask, value)
+  const inOrder = (number: number) => inKernelOrder('mark', big(number, 4))
+  return [
+    { name: 'meta', to: 1, key: META_MARK },
+    { name: 'bitwise', at: 1, mask: inOrder(mask), xor: new Uint8Array(4) },
+    { name: 'cmp', from: 1, op: op === '!=' ? CMP_NEQ : CMP_EQ, data: inOrder(value) },
+  ]
+}
+
+/** EINVAL where the value has bits that the mask has not. */
+export function checkMasked(mask: number, value: number): void {
+  for (const number of [mask, value]) {
+    if (!Number.isInteger(number) || number < 0 || number > 0xffff_ffff)
+      throw invalidNft(`${number} is not a mark of 32 bits`)
+  }
+  if (mask === 0) throw invalidNft('a mask of no bits has nothing to compare or set')
+  if ((value & ~mask) !== 0) throw invalidNft(`${value} has bits that are not in the mask ${mask}`)
 }
 
 function lowerValue(kind: NftKind, interval: NftInterval, invert: boolean): NftInstruction[] {
@@ -92,7 +93,8 @@ function lowerValue(kind: NftKind, interval: NftInterval, invert: boolean): NftI
       { name: 'cmp', from: 1, op, data: first },
     ]
   }
-  const swapped: NftInstruction[] = nftKinds[kind].hostOrder === true ? [{ name: 'byteorder', at: 1 }] : []
+  const swapped: NftInstruction[] =
+    nftKinds[kind].hostOrder === true ? [{ name: 'byteorder', at: 1, length: 4 }] : []
   if (invert) return [...swapped, { name: 'range', from: 1, op: CMP_NEQ, first, last }]
   return [
     ...swapped,

@@ -2,16 +2,15 @@ import { KernelError, type NftRule } from '@podfabric/kernel'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Attributes, NetlinkWriter, netlinkMessages } from './netlink-message.ts'
+import { printedElements, readElements, writeElements } from './nft-element.ts'
 import { readInstructions, writeInstructions } from './nft-instruction.ts'
-import { intervalsBetween } from './nft-interval.ts'
 import { familyIn } from './nft-message.ts'
 import { decodeComment, encodeComment, lowerRule } from './nft-rule.ts'
 import { raiseRule } from './nft-rule-reader.ts'
-import { type NftSetFacts, readElements, readSetFacts, writeElements } from './nft-set.ts'
+import { type NftSetFacts, readSetFacts } from './nft-set.ts'
 import { blamed, transactionSteps } from './nft-transaction.ts'
-import { printedValue } from './nft-value.ts'
 
-const ports: NftSetFacts = { type: 'inet_service', interval: true }
+const ports: NftSetFacts = { key: ['inet_service'], interval: true }
 const rule: NftRule = {
   kind: 'rule',
   family: 'inet',
@@ -62,8 +61,12 @@ function readAll(octets: Uint8Array): unknown {
     () => {
       const payload = new Attributes(octets)
       const facts = readSetFacts(payload)
-      const ends = readElements(payload, ports)
-      return { facts, values: intervalsBetween(ends).map((one) => printedValue(ports.type, one)) }
+      const maps = [
+        ports,
+        { ...ports, to: 'verdict' },
+        { ...ports, to: ['ipv4_addr', 'inet_service'] },
+      ] as const
+      return { facts, values: maps.map((one) => printedElements(one, readElements(payload, one))) }
     },
     () => decodeComment(octets),
     () => familyIn(octets),
@@ -87,8 +90,7 @@ describe('nftables messages', () => {
     const payload = new Attributes(
       Uint8Array.of(captured.elements.length + 4, 0, 3, 0x80, ...captured.elements),
     )
-    const found = intervalsBetween(readElements(payload, ports))
-    expect(found.map((one) => printedValue('inet_service', one))).toEqual(['10-20'])
+    expect(printedElements(ports, readElements(payload, ports))).toEqual([{ key: '10-20' }])
   })
 
   it('of ours have the instructions that nft has for the same words', () => {
@@ -105,7 +107,7 @@ describe('nftables messages', () => {
 
   it('of ours have the elements that nft has, but for its end of nothing', () => {
     const writer = new NetlinkWriter(0)
-    writeElements(writer, ports, [{ first: Uint8Array.of(0, 10), last: Uint8Array.of(0, 20) }])
+    writeElements(writer, ports, [{ interval: { first: Uint8Array.of(0, 10), last: Uint8Array.of(0, 20) } }])
     const [message] = netlinkMessages(writer.finish(1, 0))
     const ours = readElements(new Attributes(message?.payload ?? new Uint8Array()), ports)
     const payload = new Attributes(

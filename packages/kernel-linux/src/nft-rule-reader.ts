@@ -1,19 +1,20 @@
-import type { NftExpression, NftFamily, NftField, NftValue } from '@podfabric/kernel'
+import type {
+  NftExpression,
+  NftFamily,
+  NftField,
+  NftKey,
+  NftLookup,
+  NftMapping,
+  NftVerdict,
+} from '@podfabric/kernel'
 import { ipFromBytes } from '@podfabric/netaddr'
-import {
-  CMP_EQ,
-  CMP_GTE,
-  CMP_LTE,
-  CMP_NEQ,
-  META_L4PROTO,
-  META_MARK,
-  META_NFPROTO,
-  META_PROTOCOL,
-  NETWORK_HEADER,
-  nftFields,
-} from './nft-field.ts'
-import type { NftInstruction } from './nft-instruction.ts'
+import { CMP_EQ, CMP_GTE, CMP_LTE, CMP_NEQ, META_L4PROTO, META_MARK, nftFields } from './nft-field.ts'
+import type { NftInstruction, NftLoad } from './nft-instruction.ts'
+import type { NftKinds } from './nft-key.ts'
+import { comparedInterval, fieldOf, isLoad, oneOctet, versionOf } from './nft-loaded-field.ts'
+import { registersOf } from './nft-lookup.ts'
 import { splitLoads } from './nft-merged-load.ts'
+import type { NftSetFacts } from './nft-set.ts'
 import {
   ICMP_PORT_UNREACHABLE,
   ICMPV6_PORT_UNREACHABLE,
@@ -23,14 +24,10 @@ import {
   NAT_PORT_GIVEN,
   NAT_RANDOM,
   NAT_SNAT,
+  NFPROTO_IPV6,
   REJECT_ICMP,
   REJECT_ICMPX,
   REJECT_TCP_RESET,
-  VERDICT_ACCEPT,
-  VERDICT_DROP,
-  VERDICT_GOTO,
-  VERDICT_JUMP,
-  VERDICT_RETURN,
 } from './nft-statement.ts'
 import {
   inKernelOrder,
@@ -41,11 +38,21 @@ import {
   numberOf,
   printedValue,
 } from './nft-value.ts'
+import { printedVerdict } from './nft-verdict.ts'
 
-/** The elements of a set without a name; undefined where they have no words. */
-export type AnonymousSets = (name: string) => readonly NftValue[] | undefined
+/** A set or map that a rule asks, with what it holds in the contract's words. */
+export interface PrintedSet extends Pick<NftSetFacts, 'key' | 'to'> {
+  readonly elements: readonly (NftMapping | { readonly key: NftKey })[]
+}
 
-type Wanted = Extract<NftExpression, { readonly match: NftField }>['value']
+/** The set or map of that name in the rule's table; undefined where the contract has no words for it. */
+export type PrintedSets = (name: string) => PrintedSet | undefined
+
+type Match = Extract<NftExpression, { readonly match: unknown }>
+type Wanted = Extract<NftExpression, { readonly match: NftField; readonly mask?: never }>['value']
+type Lookup = Extract<NftInstruction, { readonly name: 'lookup' }>
+/** What reads a value that can be compared or looked up. */
+type Source = NftLookup['key']
 
 /**
  * A rule in the contract's words; undefined where it has none for it. Reads what this package writes, and what
@@ -54,16 +61,24 @@ type Wanted = Extract<NftExpression, { readonly match: NftField }>['value']
 export function raiseRule(
   instructions: readonly NftInstruction[],
   family: NftFamily,
-  sets: AnonymousSets,
+  sets: PrintedSets,
 ): readonly NftExpression[] | undefined {
   return new RuleReader(splitLoads(instructions), family, sets).read()
 }
 
+interface MappedRegister {
+  readonly to: number
+  readonly lookup: NftLookup
+  readonly data: NftKinds
+}
+
 class RuleReader {
   readonly #all: readonly NftInstruction[]
-  readonly #sets: AnonymousSets
+  readonly #sets: PrintedSets
   readonly #read: NftExpression[] = []
   readonly #registers = new Map<number, Uint8Array>()
+  /** What a map was asked for, and where its value is. */
+  #mapped: MappedRegister | undefined
   #at = 0
   #version: 4 | 6 | undefined
   /** What was made sure of and not used yet: the version of the packet, its transport protocol. */
@@ -71,7 +86,7 @@ class RuleReader {
   #protocol: number | undefined
   #pendingProtocol = false
 
-  constructor(instructions: readonly NftInstruction[], family: NftFamily, sets: AnonymousSets) {
+  constructor(instructions: readonly NftInstruction[], family: NftFamily, sets: PrintedSets) {
     this.#all = instructions
     this.#sets = sets
     this.#version = family === 'ip' ? 4 : family === 'ip6' ? 6 : undefined
@@ -79,7 +94,7 @@ class RuleReader {
 
   read(): readonly NftExpression[] | undefined {
     while (this.#at < this.#all.length) if (!this.#step()) return undefined
-    if (this.#pendingVersion) return undefined
+    if (this.#pendingVersion || this.#mapped !== undefined) return undefined
     this.#settleProtocol()
     return this.#read
   }
@@ -96,7 +111,9 @@ class RuleReader {
       case 'meta':
       case 'ct':
       case 'fib':
-        return this.#match(next)
+        return this.#marking(next) || this.#match(next)
+      case 'numgen':
+        return this.#number(next)
       case 'immediate':
         this.#registers.set(next.to, next.data)
         return true
@@ -108,7 +125,7 @@ class RuleReader {
       case 'counter':
         return this.#push({ counter: { packets: next.packets, bytes: next.bytes } })
       case 'verdict':
-        return this.#verdict(next.code, next.chain)
+        return this.#verdict(printedVerdict(next))
       case 'masq':
         if ((next.flags & ~NAT_RANDOM) !== 0) return false
         return this.#push({ masquerade: next.flags === 0 ? {} : { random: true } })
@@ -136,21 +153,101 @@ class RuleReader {
     this.#protocol = undefined
   }
 
-  #match(load: Extract<NftInstruction, { readonly to: number }>): boolean {
+  #match(load: NftLoad): boolean {
     if (load.to !== 1) return false
     if (this.#ensures(load)) return true
-    const field = fieldOf(load, this.#version, this.#protocol)
+    const [field, second, ...others] = this.#fields(load)
     if (field === undefined) return false
-    const { kind, version, protocol } = nftFields[field]
-    if (version !== undefined) this.#pendingVersion = false
-    if (protocol !== undefined) this.#pendingProtocol = false
-    else this.#settleProtocol()
+    if (second !== undefined) return this.#ask([field, second, ...others])
+    const { kind } = nftFields[field]
+    if (this.#isLookup()) return this.#ask(field)
     const octets = load.name === 'payload' ? load.length : nftKinds[kind].length
     const test = this.#test(kind, octets)
     if (test === undefined) return false
-    const { invert, value } = test
+    const { invert, mask, value } = test
+    if (mask === undefined) return this.#compares(field, invert, value)
+    if (typeof value !== 'number' || field !== 'meta mark') return false
+    this.#read.push(invert ? { match: field, mask, op: '!=', value } : { match: field, mask, value })
+    return true
+  }
+
+  #compares(field: NftField, invert: boolean, value: Wanted): boolean {
     this.#read.push(invert ? { match: field, op: '!=', value } : { match: field, value })
     return true
+  }
+
+  /** The fields that are loaded: one, or all of a concatenation. None where some load is of no field. */
+  #fields(first: NftLoad): readonly NftField[] {
+    const fields: NftField[] = []
+    for (let load: NftInstruction | undefined = first; load !== undefined && isLoad(load); ) {
+      const field = fieldOf(load, this.#version, this.#protocol)
+      if (field === undefined) return []
+      fields.push(field)
+      let at = this.#at
+      while (this.#all[at]?.name === 'byteorder') at++
+      load = this.#all[at]
+      if (load === undefined || !isLoad(load) || load.to === 1) break
+      this.#at = at + 1
+    }
+    const needs = fields.map((field) => nftFields[field])
+    if (needs.some(({ version }) => version !== undefined)) this.#pendingVersion = false
+    if (needs.some(({ protocol }) => protocol !== undefined)) this.#pendingProtocol = false
+    else this.#settleProtocol()
+    return fields
+  }
+
+  #isLookup(): boolean {
+    let at = this.#at
+    while (this.#all[at]?.name === 'byteorder') at++
+    return this.#all[at]?.name === 'lookup'
+  }
+
+  /** Takes a look-up of what was loaded, in a set or a map. */
+  #ask(key: Source): boolean {
+    let next = this.#take()
+    while (next?.name === 'byteorder') next = this.#take()
+    if (next?.name !== 'lookup' || next.from !== 1) return false
+    if (next.to !== undefined) return this.#askMap(key, next)
+    const { set, invert } = next
+    const list = this.#sets(set)?.elements.map((element) => element.key)
+    const value = isAnonymous(set) ? list : { set }
+    if (value === undefined) return false
+    // The fields and the keys of the set agree, or the kernel would not have taken the rule.
+    const match = { match: key, ...(invert ? { op: '!=' } : {}), value } as Match
+    this.#read.push(match)
+    return true
+  }
+
+  #askMap(key: Source, { set, to }: Lookup): boolean {
+    const found = this.#sets(set)
+    if (found?.to === undefined) return false
+    const mappings = found.elements.filter((element): element is NftMapping => 'to' in element)
+    const lookup: NftLookup = { key, map: isAnonymous(set) ? mappings : set }
+    if (found.to === 'verdict') return to === 0 && this.#push({ vmap: lookup })
+    if (to !== 1) return false
+    this.#mapped = { to, lookup, data: found.to }
+    return true
+  }
+
+  #number({ to, modulus, random }: Extract<NftInstruction, { readonly name: 'numgen' }>): boolean {
+    if (to !== 1) return false
+    this.#settleProtocol()
+    return this.#ask(random ? `numgen random mod ${modulus}` : `numgen inc mod ${modulus}`)
+  }
+
+  /** Takes a change of some bits of the mark. */
+  #marking(load: NftLoad): boolean {
+    const [bitwise, set] = this.#all.slice(this.#at, this.#at + 2)
+    if (load.name !== 'meta' || load.key !== META_MARK || load.to !== 1) return false
+    if (bitwise?.name !== 'bitwise' || bitwise.at !== 1) return false
+    if (set?.name !== 'meta set' || set.key !== META_MARK || set.from !== 1) return false
+    const kept = numberOf(inKernelOrder('mark', bitwise.mask))
+    const setMark = numberOf(inKernelOrder('mark', bitwise.xor))
+    if ((kept & setMark) !== 0) return false
+    const mask = ~kept >>> 0
+    if (mask === 0) return false
+    this.#at += 2
+    return this.#push(mask === 0xffff_ffff ? { setMark } : { setMark, mask })
   }
 
   /** Takes a comparison that only makes sure of a version or protocol. */
@@ -171,7 +268,10 @@ class RuleReader {
     return true
   }
 
-  #test(kind: NftKind, octets: number): { readonly invert: boolean; readonly value: Wanted } | undefined {
+  #test(
+    kind: NftKind,
+    octets: number,
+  ): { readonly invert: boolean; readonly mask?: number; readonly value: Wanted } | undefined {
     let next = this.#take()
     const swapped = next?.name === 'byteorder'
     if (next?.name === 'byteorder') next = this.#take()
@@ -180,7 +280,6 @@ class RuleReader {
       const value = printedValue(kind, interval)
       return value === undefined ? undefined : { invert, value }
     }
-    if (next?.name === 'lookup') return this.#lookup(next)
     if (next?.name === 'bitwise') return this.#masked(kind, next)
     if (next?.name === 'range')
       return one({ first: inOrder(next.first), last: inOrder(next.last) }, next.op === CMP_NEQ)
@@ -195,16 +294,15 @@ class RuleReader {
     return interval === undefined ? undefined : one(interval, next.op === CMP_NEQ)
   }
 
-  #lookup({ set, invert }: Extract<NftInstruction, { readonly name: 'lookup' }>) {
-    if (!set.startsWith('__')) return { invert, value: { set } }
-    const value = this.#sets(set)
-    return value === undefined ? undefined : { invert, value }
-  }
-
   /** A prefix, or the bits of a connection. */
   #masked(kind: NftKind, { mask, xor }: Extract<NftInstruction, { readonly name: 'bitwise' }>) {
     const test = this.#take()
     if (test?.name !== 'cmp' || numberOf(xor) !== 0) return undefined
+    if (kind === 'mark') {
+      const [bits, value] = [numberOf(inKernelOrder(kind, mask)), numberOf(inKernelOrder(kind, test.data))]
+      if ((value & ~bits) !== 0 || (test.op !== CMP_EQ && test.op !== CMP_NEQ)) return undefined
+      return { invert: test.op === CMP_NEQ, mask: bits, value }
+    }
     if (kind === 'ipv4_addr' || kind === 'ipv6_addr') {
       const interval = masked(test.data, mask)
       const value = interval === undefined ? undefined : printedValue(kind, interval)
@@ -223,24 +321,13 @@ class RuleReader {
     return kind === 'ct_state' ? { invert: false, value: names.map(([name]) => name) } : undefined
   }
 
-  #verdict(code: number, chain = ''): boolean {
-    switch (code) {
-      case VERDICT_ACCEPT:
-        return this.#push({ verdict: 'accept' })
-      case VERDICT_DROP:
-        return this.#push({ verdict: 'drop' })
-      case VERDICT_RETURN:
-        return this.#push({ verdict: 'return' })
-      case VERDICT_JUMP:
-        return this.#push({ jump: chain })
-      case VERDICT_GOTO:
-        return this.#push({ goto: chain })
-      default:
-        return false
-    }
+  #verdict(verdict: NftVerdict | undefined): boolean {
+    return verdict !== undefined && this.#push(verdict)
   }
 
-  #nat({ type, address, port, flags }: Extract<NftInstruction, { readonly name: 'nat' }>): boolean {
+  #nat(nat: Extract<NftInstruction, { readonly name: 'nat' }>): boolean {
+    const { type, address, port, flags } = nat
+    if (this.#mapped !== undefined) return this.#mappedNat(nat, this.#mapped)
     const octets = this.#registers.get(address)
     const portOctets = port === undefined ? undefined : this.#registers.get(port)
     if (octets === undefined || (port !== undefined && portOctets === undefined)) return false
@@ -252,6 +339,21 @@ class RuleReader {
     }
     if (type === NAT_SNAT) return this.#push({ snat: to })
     return type === NAT_DNAT && this.#push({ dnat: to })
+  }
+
+  #mappedNat(
+    { type, address, port, family, flags }: Extract<NftInstruction, { readonly name: 'nat' }>,
+    { to, lookup, data }: MappedRegister,
+  ): boolean {
+    this.#mapped = undefined
+    const [kind, service] = data
+    const at = service === undefined ? undefined : registersOf(data)[1]
+    const wanted = family === NFPROTO_IPV6 ? 'ipv6_addr' : 'ipv4_addr'
+    if (kind !== wanted || data.length > 2 || (service ?? 'inet_service') !== 'inet_service') return false
+    if (address !== to || port !== at || (flags & ~(NAT_MAP_ADDRESS | NAT_PORT_GIVEN)) !== 0) return false
+    const target = { family: family === NFPROTO_IPV6 ? 'ip6' : 'ip', ...lookup } as const
+    if (type === NAT_SNAT) return this.#push({ snat: target })
+    return type === NAT_DNAT && this.#push({ dnat: target })
   }
 
   #reject(type: number, code: number): boolean {
@@ -267,49 +369,6 @@ class RuleReader {
   }
 }
 
-function oneOctet(value: number): NftInterval {
-  return { first: Uint8Array.of(value), last: Uint8Array.of(value) }
-}
-
-function versionOf(key: number, value: number): 4 | 6 | undefined {
-  if (key === META_NFPROTO) return value === 2 ? 4 : value === 10 ? 6 : undefined
-  if (key === META_PROTOCOL) return value === 0x0800 ? 4 : value === 0x86dd ? 6 : undefined
-  return undefined
-}
-
-/** Which field is loaded: of an address also its first octets only, as nft does for some prefixes. */
-function fieldOf(
-  load: NftInstruction,
-  version: 4 | 6 | undefined,
-  protocol: number | undefined,
-): NftField | undefined {
-  for (const [name, field] of Object.entries(nftFields)) {
-    const known = field.load
-    if (field.version !== undefined && field.version !== version) continue
-    if (field.protocol !== undefined && field.protocol !== protocol) continue
-    if (load.name === 'payload' && known.name === 'payload') {
-      const shorter = load.base === NETWORK_HEADER && load.length < known.length
-      if (load.base !== known.base || load.offset !== known.offset) continue
-      if (load.length === known.length || shorter) return name as NftField
-    } else if (load.name === 'fib' && known.name === 'fib') {
-      if (load.result === known.result && load.flags === known.flags) return name as NftField
-    } else if ((load.name === 'meta' || load.name === 'ct') && known.name === load.name) {
-      if (load.key === known.key) return name as NftField
-    }
-  }
-  return undefined
-}
-
-/** What equals `data`: fewer octets than a field has mean all values that begin so. */
-function comparedInterval(kind: NftKind, data: Uint8Array, octets: number): NftInterval | undefined {
-  const { length } = nftKinds[kind]
-  const known = Math.min(data.length, octets)
-  if (known === length) return { first: data, last: data }
-  const open = kind === 'ifname' || ((kind === 'ipv4_addr' || kind === 'ipv6_addr') && known === octets)
-  if (!open || data.length > length) return undefined
-  const first = new Uint8Array(length)
-  first.set(data)
-  const last = new Uint8Array(length).fill(0xff)
-  last.set(data)
-  return { first, last }
+function isAnonymous(set: string): boolean {
+  return set.startsWith('__')
 }

@@ -4,7 +4,7 @@ import type { NftInstruction } from './nft-instruction.ts'
 import { lowerMatch } from './nft-match.ts'
 import type { NftSets } from './nft-set.ts'
 import { lowerStatement } from './nft-statement.ts'
-import { invalidNft, unsupportedNft } from './nft-value.ts'
+import { invalidNft } from './nft-value.ts'
 
 /** Octets. */
 const LONGEST_COMMENT = 128
@@ -13,20 +13,18 @@ const COMMENT_TYPE = 0
 
 /** A rule as the kernel runs it. EINVAL, and what `sets` throws for a set that is not there. */
 export function lowerRule(rule: NftRule, sets: NftSets): readonly NftInstruction[] {
-  const ensured = ensuredBy(rule.family)
+  const scope = { family: rule.family, ensured: ensuredBy(rule.family), sets }
   const instructions: NftInstruction[] = []
   let transport = false
   let ended = false
   for (const expression of rule.expressions) {
     if (ended) throw invalidNft('what comes after a verdict in a rule has no effect')
     if ('match' in expression) {
-      if ('mask' in expression || typeof expression.match !== 'string')
-        throw unsupportedNft('masks and concatenations')
-      instructions.push(...lowerMatch(expression, rule.family, ensured, sets))
-      transport ||= ensured.protocol !== undefined
+      instructions.push(...lowerMatch(expression, scope))
+      transport ||= scope.ensured.protocol !== undefined
       transport ||= expression.match === 'meta l4proto' && expression.op !== '!='
     } else {
-      instructions.push(...lowerStatement(expression, rule.family, ensured, transport))
+      instructions.push(...lowerStatement(expression, scope, transport))
       ended = !('counter' in expression || 'setMark' in expression)
     }
   }

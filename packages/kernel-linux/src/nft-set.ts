@@ -1,86 +1,99 @@
-import { KernelError, type NftKey, type NftKeyType, type NftSet } from '@podfabric/kernel'
-import { type Attribute, Attributes, attributeList, type NetlinkWriter } from './netlink-message.ts'
-import { endpointsOf, type NftEndpoint } from './nft-interval.ts'
+import type { NftKey, NftMap, NftMapping, NftSet } from '@podfabric/kernel'
+import type { Attributes, NetlinkWriter } from './netlink-message.ts'
+import type { NftElement } from './nft-element.ts'
 import {
-  big,
-  inKernelOrder,
-  intervalOf,
-  invalidNft,
-  isSingle,
-  type NftInterval,
-  type NftKind,
-  nftKinds,
-  numberOf,
-  unsupportedNft,
-} from './nft-value.ts'
+  fieldLengths,
+  keyInterval,
+  keyLength,
+  kindsOfCode,
+  kindsOfType,
+  type NftKinds,
+  refusePatterns,
+  typeCode,
+} from './nft-key.ts'
+import { big, invalidNft, isSingle, nftKinds } from './nft-value.ts'
+import { isVerdict, verdictOf } from './nft-verdict.ts'
 
 const SET_ANONYMOUS = 1
 const SET_CONSTANT = 2
 const SET_INTERVAL = 4
-/** Maps, sets with timeouts, evaluated ones, concatenations: none of the contract's. */
-const SET_KNOWN = SET_ANONYMOUS | SET_CONSTANT | SET_INTERVAL
-const ELEMENT_INTERVAL_END = 1
-/** libnftnl's: which order the keys are in, and that an interval has no end. nft prints by them. */
+const SET_MAP = 8
+const SET_CONCATENATION = 0x80
+/** Sets with timeouts, evaluated ones, maps of objects: none of the contract's. */
+const SET_KNOWN = SET_ANONYMOUS | SET_CONSTANT | SET_INTERVAL | SET_MAP | SET_CONCATENATION
+/** NFT_DATA_VERDICT. */
+const VERDICT_TYPE = 0xffff_ff00
+/** libnftnl's: which order the keys and the data are in. nft prints by them. */
 const ORDER_OF_KEYS = 0
+const ORDER_OF_DATA = 1
+const NO_ORDER = 0
 const HOST_ORDER = 1
 const NETWORK_ORDER = 2
-const FLAGS_OF_ELEMENT = 1
-const OPEN_INTERVAL = 1
 
+/** What a set's or map's elements are made of. */
 export interface NftSetFacts {
-  readonly type: NftKind
+  readonly key: NftKinds
   readonly interval: boolean
+  /** Of a map. */
+  readonly to?: 'verdict' | NftKinds
 }
 
-/** The sets that a rule may ask. */
+/** The sets and maps that a rule may ask. */
 export interface NftSets {
   /** ENOENT. */
   named(name: string): NftSetFacts
-  /** Makes one for this rule alone. */
+  /** Makes one for this rule alone; with intervals where some key is one. */
   anonymous(
-    kind: NftKind,
-    intervals: readonly NftInterval[],
+    facts: Omit<NftSetFacts, 'interval'>,
+    elements: readonly NftElement[],
   ): { readonly name: string; readonly id: number; readonly interval: boolean }
 }
 
-export const keyTypes: readonly NftKeyType[] = [
-  'ipv4_addr',
-  'ipv6_addr',
-  'inet_proto',
-  'inet_service',
-  'ifname',
-  'mark',
-]
-
-/** NFTA_SET_*, but the table. EINVAL for a type that is none. */
-export function writeNamedSet(writer: NetlinkWriter, set: NftSet, id: number): void {
-  if (typeof set.type !== 'string') throw unsupportedNft('concatenations')
-  if (!keyTypes.includes(set.type)) {
-    throw invalidNft(`set ${set.name} has keys of no known type: ${JSON.stringify(set.type)}`)
-  }
-  writeSet(writer, set.name, set.type, set.interval === true ? SET_INTERVAL : 0, id)
+/** EINVAL for types that are none. */
+export function factsOf(set: NftSet | NftMap): NftSetFacts {
+  const facts = { key: kindsOfType(set.name, set.type), interval: set.interval === true }
+  if (set.kind === 'set') return facts
+  return { ...facts, to: set.to === 'verdict' ? 'verdict' : kindsOfType(set.name, set.to) }
 }
 
-export function writeAnonymousSet(
-  writer: NetlinkWriter,
-  name: string,
-  { type, interval }: NftSetFacts,
-  id: number,
-): void {
-  writeSet(writer, name, type, SET_ANONYMOUS | SET_CONSTANT | (interval ? SET_INTERVAL : 0), id)
+/** NFTA_SET_*, but the table. */
+export function writeNamedSet(writer: NetlinkWriter, name: string, facts: NftSetFacts, id: number): void {
+  writeSet(writer, name, facts, 0, id)
 }
 
-function writeSet(writer: NetlinkWriter, name: string, type: NftKind, flags: number, id: number): void {
-  const { code, length, hostOrder } = nftKinds[type]
-  // nft counts names among what the processor orders, though their octets stay as they are.
-  const order = hostOrder === true || type === 'ifname' ? HOST_ORDER : NETWORK_ORDER
+export function writeAnonymousSet(writer: NetlinkWriter, name: string, facts: NftSetFacts, id: number): void {
+  writeSet(writer, name, facts, SET_ANONYMOUS | SET_CONSTANT, id)
+}
+
+function writeSet(writer: NetlinkWriter, name: string, facts: NftSetFacts, kind: number, id: number): void {
+  const { interval, key, to } = facts
+  const ranges = interval ? SET_INTERVAL | (key.length > 1 ? SET_CONCATENATION : 0) : 0
   writer
     .attributeText(2, name)
-    .attribute(3, big(flags, 4))
-    .attribute(4, big(code, 4))
-    .attribute(5, big(length, 4))
-    .attribute(10, big(id, 4))
-    .attribute(13, Uint8Array.of(ORDER_OF_KEYS, 4, order, 0, 0, 0))
+    .attribute(3, big(kind | ranges | (to === undefined ? 0 : SET_MAP), 4))
+    .attribute(4, big(typeCode(key), 4))
+    .attribute(5, big(keyLength(key), 4))
+  if (to !== undefined) {
+    writer.attribute(6, big(to === 'verdict' ? VERDICT_TYPE : typeCode(to), 4))
+    writer.attribute(7, big(to === 'verdict' ? 0 : keyLength(to), 4))
+  }
+  if ((ranges & SET_CONCATENATION) !== 0) {
+    writer.nest(9, (description) =>
+      description.nest(2, (fields) => {
+        for (const length of fieldLengths(key)) fields.nest(1, (field) => field.attribute(1, big(length, 4)))
+      }),
+    )
+  }
+  const order = [ORDER_OF_KEYS, 4, orderOf(key), 0, 0, 0]
+  if (to !== undefined) order.push(ORDER_OF_DATA, 4, to === 'verdict' ? NO_ORDER : orderOf(to), 0, 0, 0)
+  writer.attribute(10, big(id, 4)).attribute(13, Uint8Array.from(order))
+}
+
+function orderOf(kinds: NftKinds): number {
+  const [kind] = kinds
+  if (kinds.length > 1 || kind === undefined) return NO_ORDER
+  // nft counts names among what the processor orders, though their octets stay as they are.
+  return nftKinds[kind].hostOrder === true || kind === 'ifname' ? HOST_ORDER : NETWORK_ORDER
 }
 
 /** Of a set's message; undefined where the contract has no words for such a set. */
@@ -88,68 +101,43 @@ export function readSetFacts(
   attributes: Attributes,
 ): (NftSetFacts & { readonly anonymous: boolean }) | undefined {
   const flags = attributes.u32Big(3) ?? 0
-  const code = attributes.u32Big(4) ?? 0
-  const length = attributes.u32Big(5) ?? 0
   if ((flags & ~SET_KNOWN) !== 0) return undefined
-  const kinds = Object.keys(nftKinds) as NftKind[]
-  const type = kinds.find((kind) => nftKinds[kind].code === code && nftKinds[kind].length === length)
-  if (type === undefined) return undefined
-  return { type, interval: (flags & SET_INTERVAL) !== 0, anonymous: (flags & SET_ANONYMOUS) !== 0 }
+  const key = kindsOfCode(attributes.u32Big(4) ?? 0, attributes.u32Big(5) ?? 0)
+  if (key === undefined) return undefined
+  const facts = { key, interval: (flags & SET_INTERVAL) !== 0, anonymous: (flags & SET_ANONYMOUS) !== 0 }
+  if ((flags & SET_MAP) === 0) return facts
+  const code = attributes.u32Big(6) ?? 0
+  const to = code === VERDICT_TYPE ? 'verdict' : kindsOfCode(code, attributes.u32Big(7) ?? 0)
+  return to === undefined ? undefined : { ...facts, to }
 }
 
-/** The intervals of elements for a set. EINVAL for what the set does not take. */
-export function elementIntervals(
+/** An element of a set as a transaction has it; without a value where a map's element is to be deleted. EINVAL. */
+export function elementOf(
   name: string,
-  { type, interval }: NftSetFacts,
-  values: readonly NftKey[],
-): readonly NftInterval[] {
-  return values.map((value) => {
-    if (typeof value === 'object') throw unsupportedNft('concatenations')
-    const found = intervalOf(type, value)
-    if (type === 'ifname' && !isSingle(found)) {
-      throw invalidNft(`set ${name} takes names of links, not patterns like ${value}`)
-    }
-    if (!interval && !isSingle(found))
-      throw invalidNft(`set ${name} takes ${value} only with the interval flag`)
-    return found
-  })
+  { interval, key: kinds, to }: NftSetFacts,
+  key: NftKey,
+  value?: NftMapping['to'],
+): NftElement {
+  const found = keyInterval(kinds, key)
+  refusePatterns(name, kinds, key, found)
+  if (!interval && !isSingle(found)) throw invalidNft(`set ${name} takes ${key} only with the interval flag`)
+  if (value === undefined) return { interval: found }
+  return { interval: found, value: mappedValue(name, to, value) }
 }
 
-/** NFTA_SET_ELEM_LIST_ELEMENTS. */
-export function writeElements(
-  writer: NetlinkWriter,
-  { type, interval }: NftSetFacts,
-  intervals: readonly NftInterval[],
-): void {
-  writer.nest(3, (list) => {
-    for (const one of intervals) {
-      const ends: readonly NftEndpoint[] = interval ? endpointsOf(one) : [{ key: one.first, end: false }]
-      for (const end of ends) writeElement(list, interval ? end.key : inKernelOrder(type, end.key), end)
-    }
-  })
-}
-
-function writeElement(list: NetlinkWriter, key: Uint8Array, { end, open }: NftEndpoint): void {
-  list.nest(1, (element) => {
-    element.nest(1, (data) => data.attribute(1, key))
-    if (end) element.attribute(3, big(ELEMENT_INTERVAL_END, 4))
-    if (open === true) element.attribute(6, Uint8Array.of(FLAGS_OF_ELEMENT, 4, OPEN_INTERVAL, 0, 0, 0))
-  })
-}
-
-/** The elements in one message of a set's dump. EPROTO. */
-export function readElements(payload: Attributes, { type, interval }: NftSetFacts): readonly NftEndpoint[] {
-  const list = payload.bytes(3)
-  return list === undefined ? [] : attributeList(list).map((element) => readElement(element, type, interval))
-}
-
-function readElement({ value }: Attribute, type: NftKind, interval: boolean): NftEndpoint {
-  const element = new Attributes(value)
-  const key = element.nested(1)?.bytes(1)
-  if (key?.length !== nftKinds[type].length)
-    throw new KernelError('EPROTO', 'nft list set', 'the kernel sent an element without a key')
-  return {
-    key: interval ? key : inKernelOrder(type, key),
-    end: (numberOf(element.bytes(3) ?? new Uint8Array(4)) & ELEMENT_INTERVAL_END) !== 0,
+/** What a map's element holds. EINVAL where it is not of the map's type. */
+export function mappedValue(
+  name: string,
+  to: NftSetFacts['to'],
+  value: NftMapping['to'],
+): NonNullable<NftElement['value']> {
+  if (to === undefined) throw invalidNft(`${name} is a set: its elements have no values`)
+  if (to === 'verdict') {
+    if (!isVerdict(value)) throw invalidNft(`map ${name} maps to verdicts, not to ${JSON.stringify(value)}`)
+    return verdictOf(value)
   }
+  if (isVerdict(value)) throw invalidNft(`map ${name} maps to ${to.join(' . ')}, not to verdicts`)
+  const data = keyInterval(to, value)
+  if (!isSingle(data)) throw invalidNft(`map ${name} maps to single values, not to ${JSON.stringify(value)}`)
+  return data.first
 }

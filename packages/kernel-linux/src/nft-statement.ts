@@ -1,14 +1,13 @@
-import type { NftExpression, NftFamily, NftTarget } from '@podfabric/kernel'
+import type { KernelError, NftExpression, NftFamily, NftLookup, NftTarget } from '@podfabric/kernel'
 import { AddressError, familyOf, ipToBytes, isUnspecified, parseIp } from '@podfabric/netaddr'
 import { type Ensured, ensureProtocol, META_MARK } from './nft-field.ts'
 import type { NftInstruction } from './nft-instruction.ts'
-import { big, inKernelOrder, invalidNft, unsupportedNft } from './nft-value.ts'
+import type { NftKinds } from './nft-key.ts'
+import { isSameKinds, lowerLookup, type RuleScope, registersOf } from './nft-lookup.ts'
+import { checkMasked, type NftMatch } from './nft-match.ts'
+import { big, inKernelOrder, invalidNft, type NftKind } from './nft-value.ts'
+import { verdictOf } from './nft-verdict.ts'
 
-export const VERDICT_DROP = 0
-export const VERDICT_ACCEPT = 1
-export const VERDICT_JUMP = -3
-export const VERDICT_GOTO = -4
-export const VERDICT_RETURN = -5
 export const NAT_SNAT = 0
 export const NAT_DNAT = 1
 export const NAT_MAP_ADDRESS = 1
@@ -20,18 +19,19 @@ export const REJECT_ICMPX = 2
 export const ICMP_PORT_UNREACHABLE = 3
 export const ICMPV6_PORT_UNREACHABLE = 4
 export const ICMPX_PORT_UNREACHABLE = 1
+const NFPROTO_IPV4 = 2
+export const NFPROTO_IPV6 = 10
 const TCP = 6
+const ALL = 0xffff_ffff
 
-export type NftStatement = Exclude<NftExpression, { readonly match: unknown }>
+export type NftStatement = Exclude<NftExpression, NftMatch>
 
-/** What a rule does, as instructions. `transport`: the rule has matched the transport protocol. EINVAL. */
+/** What a rule does, as instructions. `transport`: the rule has matched the transport protocol. EINVAL, ENOENT. */
 export function lowerStatement(
   statement: NftStatement,
-  family: NftFamily,
-  ensured: Ensured,
+  scope: RuleScope,
   transport: boolean,
-): NftInstruction[] {
-  if ('vmap' in statement) throw unsupportedNft('maps')
+): readonly NftInstruction[] {
   if ('counter' in statement) {
     const { packets, bytes } = statement.counter
     for (const count of [packets, bytes]) {
@@ -39,42 +39,39 @@ export function lowerStatement(
     }
     return [{ name: 'counter', packets, bytes }]
   }
-  if ('verdict' in statement) return [verdict(statement.verdict)]
-  if ('jump' in statement) return [{ name: 'verdict', code: VERDICT_JUMP, chain: statement.jump }]
-  if ('goto' in statement) return [{ name: 'verdict', code: VERDICT_GOTO, chain: statement.goto }]
+  if ('verdict' in statement || 'jump' in statement || 'goto' in statement) {
+    return [{ name: 'verdict', ...verdictOf(statement) }]
+  }
+  if ('vmap' in statement) {
+    const { instructions, to } = lowerLookup(statement.vmap, 0, () => 'verdict', scope)
+    if (to !== 'verdict') throw invalidNft(`vmap asks a map of verdicts, not of ${to.join(' . ')}`)
+    return instructions
+  }
   if ('masquerade' in statement) {
     return [{ name: 'masq', flags: statement.masquerade.random === true ? NAT_RANDOM : 0 }]
   }
-  if ('snat' in statement) return lowerNat(NAT_SNAT, statement.snat, ensured, transport)
-  if ('dnat' in statement) return lowerNat(NAT_DNAT, statement.dnat, ensured, transport)
-  if ('reject' in statement) return lowerReject(statement.reject, family, ensured)
-  if ('setMark' in statement && statement.mask !== undefined) throw unsupportedNft('masks')
-  if ('setMark' in statement) return lowerMark(statement.setMark)
+  if ('snat' in statement) return lowerNat(NAT_SNAT, statement.snat, scope, transport)
+  if ('dnat' in statement) return lowerNat(NAT_DNAT, statement.dnat, scope, transport)
+  if ('reject' in statement) return lowerReject(statement.reject, scope.family, scope.ensured)
+  if ('setMark' in statement) return lowerMark(statement.setMark, statement.mask ?? ALL)
   throw invalidNft(`a rule cannot have ${JSON.stringify(statement)}`)
 }
 
-const verdicts: Readonly<Record<string, number>> = {
-  accept: VERDICT_ACCEPT,
-  drop: VERDICT_DROP,
-  return: VERDICT_RETURN,
-}
-
-function verdict(name: string): NftInstruction {
-  const code = Object.hasOwn(verdicts, name) ? verdicts[name] : undefined
-  if (code === undefined) throw invalidNft(`${JSON.stringify(name)} is not a verdict`)
-  return { name: 'verdict', code }
-}
-
-function lowerNat(type: number, to: NftTarget, ensured: Ensured, transport: boolean): NftInstruction[] {
-  if ('map' in to) throw unsupportedNft('maps')
+function lowerNat(
+  type: number,
+  to: NftTarget,
+  scope: RuleScope,
+  transport: boolean,
+): readonly NftInstruction[] {
+  if ('map' in to) return lowerMappedNat(type, to, scope, transport)
   const { octets, version } = target(to.address)
-  if (ensured.version !== undefined && ensured.version !== version) {
+  if (scope.ensured.version !== undefined && scope.ensured.version !== version) {
     throw invalidNft(`${to.address} is of another IP version than the packets of the rule`)
   }
   const address: NftInstruction = { name: 'immediate', to: 1, data: octets }
-  const family = version === 4 ? 2 : 10
+  const family = version === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6
   if (to.port === undefined) return [address, { name: 'nat', type, family, address: 1, flags: 0 }]
-  if (!transport) throw invalidNft('a port can be given only after a match of the transport protocol')
+  if (!transport) throw portWithoutProtocol()
   if (!Number.isInteger(to.port) || to.port < 0 || to.port > 0xffff)
     throw invalidNft(`${to.port} is not a port`)
   return [
@@ -82,6 +79,50 @@ function lowerNat(type: number, to: NftTarget, ensured: Ensured, transport: bool
     { name: 'immediate', to: 2, data: big(to.port, 2) },
     { name: 'nat', type, family, address: 1, port: 2, flags: NAT_PORT_GIVEN },
   ]
+}
+
+function lowerMappedNat(
+  type: number,
+  to: Extract<NftTarget, NftLookup>,
+  scope: RuleScope,
+  transport: boolean,
+): readonly NftInstruction[] {
+  const { family, key } = to
+  if (family !== 'ip' && family !== 'ip6')
+    throw invalidNft(`${JSON.stringify(family)} is no family of addresses`)
+  const version = family === 'ip' ? 4 : 6
+  const address: NftKind = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr'
+  const target: NftKinds = [address, 'inet_service']
+  const lowered = lowerLookup(
+    to,
+    1,
+    ([first]) => (typeof first?.to === 'object' && Array.isArray(first.to) ? target : [address]),
+    scope,
+  )
+  if (scope.ensured.version !== undefined && scope.ensured.version !== version) {
+    throw invalidNft(`${family} addresses are of another IP version than the packets of the rule`)
+  }
+  const nat = {
+    name: 'nat',
+    type,
+    family: version === 4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
+    address: 1,
+    flags: 0,
+  } as const
+  if (lowered.to !== 'verdict' && isSameKinds(lowered.to, [address])) return [...lowered.instructions, nat]
+  if (lowered.to === 'verdict' || !isSameKinds(lowered.to, target)) {
+    const found = lowered.to === 'verdict' ? lowered.to : lowered.to.join(' . ')
+    throw invalidNft(
+      `${family} addresses come from a map to ${address} or ${target.join(' . ')}, not to ${found}`,
+    )
+  }
+  const isAsked = typeof key === 'object' && key.includes('meta l4proto')
+  if (!transport && !isAsked && scope.ensured.protocol === undefined) throw portWithoutProtocol()
+  return [...lowered.instructions, { ...nat, port: registersOf(target)[1] ?? 1 }]
+}
+
+function portWithoutProtocol(): KernelError {
+  return invalidNft('a port can be given only after a match of the transport protocol')
 }
 
 function target(text: string): { readonly octets: Uint8Array; readonly version: 4 | 6 } {
@@ -106,11 +147,14 @@ function lowerReject(answer: 'icmp' | 'tcp reset', family: NftFamily, ensured: E
   return [{ name: 'reject', type: REJECT_ICMP, code }]
 }
 
-function lowerMark(mark: number): NftInstruction[] {
-  if (!Number.isInteger(mark) || mark < 0 || mark > 0xffff_ffff)
-    throw invalidNft(`${mark} is not a mark of 32 bits`)
+function lowerMark(mark: number, mask: number): NftInstruction[] {
+  checkMasked(mask, mark)
+  const inOrder = (number: number) => inKernelOrder('mark', big(number >>> 0, 4))
+  const set: NftInstruction = { name: 'meta set', from: 1, key: META_MARK }
+  if (mask === ALL) return [{ name: 'immediate', to: 1, data: inOrder(mark) }, set]
   return [
-    { name: 'immediate', to: 1, data: inKernelOrder('mark', big(mark, 4)) },
-    { name: 'meta set', from: 1, key: META_MARK },
+    { name: 'meta', to: 1, key: META_MARK },
+    { name: 'bitwise', at: 1, mask: inOrder(~mask), xor: inOrder(mark) },
+    set,
   ]
 }

@@ -6,6 +6,7 @@ import {
   type NftElements,
   type NftMapKeys,
   type NftObject,
+  type NftSetElements,
 } from '@podfabric/kernel'
 import {
   attributeList,
@@ -14,6 +15,7 @@ import {
   NLM_F_CREATE,
   NLM_F_EXCL,
 } from './netlink-message.ts'
+import { type NftElement, writeElements } from './nft-element.ts'
 import { writeInstructions } from './nft-instruction.ts'
 import { mergedIntervals } from './nft-interval.ts'
 import {
@@ -31,14 +33,14 @@ import {
 } from './nft-message.ts'
 import { encodeComment, lowerRule } from './nft-rule.ts'
 import {
-  elementIntervals,
+  elementOf,
+  factsOf,
   type NftSetFacts,
   type NftSets,
   writeAnonymousSet,
-  writeElements,
   writeNamedSet,
 } from './nft-set.ts'
-import { big, invalidNft, isSingle, type NftInterval, unsupportedNft } from './nft-value.ts'
+import { big, invalidNft, isSingle, type NftInterval } from './nft-value.ts'
 
 export const nftHooks = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const
 /** So many elements in one message: the length of its list has 16 bits. */
@@ -114,20 +116,13 @@ class Transaction {
         return void message(NFT_NEWTABLE, flags)
       case 'chain':
         return writeChain(message(NFT_NEWCHAIN, flags), object)
-      case 'map':
-        throw unsupportedNft('maps')
       case 'set':
-        if (typeof object.type !== 'string') throw unsupportedNft('concatenations')
-        writeNamedSet(
-          message(NFT_NEWSET, flags),
-          { ...object, name: checkedName(object.name) },
-          this.#nextId++,
-        )
-        this.#sets.set(setKey(object.family, object.table, object.name), {
-          type: object.type,
-          interval: object.interval === true,
-        })
+      case 'map': {
+        const facts = factsOf(object)
+        writeNamedSet(message(NFT_NEWSET, flags), checkedName(object.name), facts, this.#nextId++)
+        this.#sets.set(setKey(object.family, object.table, object.name), facts)
         return
+      }
       case 'elements':
         return this.#elements(object, () => message(NFT_NEWSETELEM, flags))
       case 'rule': {
@@ -147,9 +142,8 @@ class Transaction {
         return void message(NFT_DELTABLE)
       case 'chain':
         return void message(NFT_DELCHAIN).attributeText(3, object.name)
-      case 'map':
-        throw unsupportedNft('maps')
       case 'set':
+      case 'map':
         this.#sets.delete(setKey(object.family, object.table, object.name))
         return void message(NFT_DELSET).attributeText(2, object.name)
       case 'rule':
@@ -157,17 +151,52 @@ class Transaction {
           throw invalidNft(`a rule of chain ${object.chain} is deleted by its handle; list gives it`)
         return void message(NFT_DELRULE).attributeText(2, object.chain).attribute(3, big(object.handle, 8))
       case 'elements':
-        return this.#elements(object, () => message(NFT_DELSETELEM))
+        return this.#deleteElements(object, () => message(NFT_DELSETELEM))
     }
   }
 
-  #elements(object: NftElements | NftMapKeys, message: () => NetlinkWriter): void {
-    if ('map' in object) throw unsupportedNft('maps')
-    const facts = this.#facts(object.family, object.table, object.set)
-    const intervals = elementIntervals(object.set, facts, object.elements)
-    for (let at = 0; at < intervals.length; at += ELEMENTS_PER_MESSAGE) {
-      const writer = message().attributeText(2, object.set)
-      writeElements(writer, facts, intervals.slice(at, at + ELEMENTS_PER_MESSAGE))
+  #elements(object: NftElements, message: () => NetlinkWriter): void {
+    const name = 'map' in object ? object.map : object.set
+    const facts = this.#facts(object.family, object.table, name)
+    if ('map' in object) {
+      this.#write(
+        object.map,
+        facts,
+        object.elements.map(({ key, to }) => elementOf(name, facts, key, to)),
+        message,
+      )
+    } else {
+      if (facts.to !== undefined) throw invalidNft(`${name} is a map: its elements have values`)
+      this.#write(
+        name,
+        facts,
+        object.elements.map((key) => elementOf(name, facts, key)),
+        message,
+      )
+    }
+  }
+
+  #deleteElements(object: NftSetElements | NftMapKeys, message: () => NetlinkWriter): void {
+    const name = 'map' in object ? object.map : object.set
+    const facts = this.#facts(object.family, object.table, name)
+    const keys = 'map' in object ? object.elements.map(({ key }) => key) : object.elements
+    this.#write(
+      name,
+      facts,
+      keys.map((key) => elementOf(name, facts, key)),
+      message,
+    )
+  }
+
+  #write(
+    name: string,
+    facts: NftSetFacts,
+    elements: readonly NftElement[],
+    message: () => NetlinkWriter,
+  ): void {
+    for (let at = 0; at < elements.length; at += ELEMENTS_PER_MESSAGE) {
+      const writer = message().attributeText(2, name)
+      writeElements(writer, facts, elements.slice(at, at + ELEMENTS_PER_MESSAGE))
     }
   }
 
@@ -184,25 +213,36 @@ class Transaction {
   ): NftSets {
     return {
       named: (name) => this.#facts(family, table, name),
-      anonymous: (type, given) => {
-        const interval = given.some((one) => !isSingle(one))
-        const intervals = interval ? mergedIntervals(given) : distinct(given)
+      anonymous: (wanted, given) => {
+        const interval = given.some((one) => !isSingle(one.interval))
+        const facts = { ...wanted, interval }
+        const elements = anonymousElements(facts, given)
         const id = this.#nextId++
-        const name = '__set%d'
+        const name = wanted.to === undefined ? '__set%d' : '__map%d'
         const begin = (kind: number) => {
           const writer = nftMessage(kind, family, NLM_F_CREATE)
           this.steps.push({ writer, command })
           return writer.attributeText(1, checkedName(table))
         }
-        writeAnonymousSet(begin(NFT_NEWSET), name, { type, interval }, id)
-        for (let at = 0; at < intervals.length; at += ELEMENTS_PER_MESSAGE) {
+        writeAnonymousSet(begin(NFT_NEWSET), name, facts, id)
+        for (let at = 0; at < elements.length; at += ELEMENTS_PER_MESSAGE) {
           const writer = begin(NFT_NEWSETELEM).attributeText(2, name).attribute(4, big(id, 4))
-          writeElements(writer, { type, interval }, intervals.slice(at, at + ELEMENTS_PER_MESSAGE))
+          writeElements(writer, facts, elements.slice(at, at + ELEMENTS_PER_MESSAGE))
         }
         return { name, id, interval }
       },
     }
   }
+}
+
+/** Of plain keys, those that overlap as one, as nft has them too. */
+function anonymousElements(
+  { interval, key, to }: NftSetFacts,
+  given: readonly NftElement[],
+): readonly NftElement[] {
+  if (key.length > 1 || to !== undefined) return given
+  const intervals = given.map((one) => one.interval)
+  return (interval ? mergedIntervals(intervals) : distinct(intervals)).map((one) => ({ interval: one }))
 }
 
 function distinct(intervals: readonly NftInterval[]): readonly NftInterval[] {
@@ -226,6 +266,7 @@ function flush(object: NftObject | NftMapKeys, message: (type: number) => Netlin
     case 'chain':
       return void message(NFT_DELRULE).attributeText(2, object.name)
     case 'set':
+    case 'map':
       return void message(NFT_DELSETELEM).attributeText(2, object.name)
     default:
       throw invalidNft(`${object.kind} cannot be flushed`)

@@ -11,8 +11,8 @@ import {
   prefixOf,
 } from '@podfabric/netaddr'
 
-/** What a set's keys, or a field's values, are. */
-export type NftKind = NftKeyType | 'inet_proto' | 'fib_addrtype' | 'ct_state' | 'ct_status'
+/** What a set's keys, or a field's values, are. `integer` is what counting and chance give. */
+export type NftKind = NftKeyType | 'integer' | 'fib_addrtype' | 'ct_state' | 'ct_status'
 
 /** All values from `first` to `last`, both with the most significant octet first, of the kind's length. */
 export interface NftInterval {
@@ -34,6 +34,7 @@ interface KindSpec {
 const NAME_LENGTH = 16
 
 export const nftKinds: Readonly<Record<NftKind, KindSpec>> = {
+  integer: { length: 4, code: 4, hostOrder: true },
   ipv4_addr: { length: 4, code: 7 },
   ipv6_addr: { length: 16, code: 8 },
   inet_proto: {
@@ -83,10 +84,6 @@ export const nftKinds: Readonly<Record<NftKind, KindSpec>> = {
     },
   },
   ifname: { length: NAME_LENGTH, code: 41 },
-}
-
-export function unsupportedNft(what: string): KernelError {
-  return new KernelError('EOPNOTSUPP', 'nft', `${what} are not there yet`)
 }
 
 export function invalidNft(reason: string, cause?: unknown): KernelError {
@@ -150,7 +147,8 @@ function names(text: string): NftInterval {
 }
 
 function numbers(kind: NftKind, value: NftValue): NftInterval {
-  const ranged = (kind === 'inet_service' || kind === 'mark') && typeof value === 'string'
+  const ranged =
+    (kind === 'inet_service' || kind === 'mark' || kind === 'integer') && typeof value === 'string'
   const [first, last = first] = ranged ? value.split('-') : [value]
   return { first: number(kind, first ?? ''), last: number(kind, last ?? '') }
 }
