@@ -38,6 +38,12 @@ export class IntervalTable {
     return low > 0 && number <= (this.#last[low - 1] as number)
   }
 
+  /** The index of the interval that the number in `words` is in; -1 for none. */
+  find(words: Uint32Array): number {
+    const index = this.#upTo(words, 0) - 1
+    return index >= 0 && compareWords(words, 0, this.#last, index * this.width, this.width) <= 0 ? index : -1
+  }
+
   /** Whether the number in the words at `words[offset]` is in an interval. */
   hasWords(words: Uint32Array, offset: number): boolean {
     const index = this.#upTo(words, offset) - 1

@@ -20,9 +20,9 @@ export class NetfilterView extends PacketView {
   output = ''
   /** The translation that a rule of a nat chain asked for. */
   translation: TranslationWish | undefined = undefined
-  readonly environment: Pick<NetfilterEnvironment, 'addressType'>
+  readonly environment: Pick<NetfilterEnvironment, 'addressType' | 'random'>
 
-  constructor(environment: Pick<NetfilterEnvironment, 'addressType'>) {
+  constructor(environment: Pick<NetfilterEnvironment, 'addressType' | 'random'>) {
     super()
     this.environment = environment
   }

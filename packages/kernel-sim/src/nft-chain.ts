@@ -11,7 +11,7 @@ export class ChainState {
   /** Where packets enter it, with its policy as it is now. */
   base: (NftBase & { readonly policy: 'accept' | 'drop' }) | undefined
   rules: RuleState[] = []
-  /** Rules that jump here. */
+  /** Rules and elements of maps that lead here. */
   uses = 0
   readonly policyDrop: Terminal
 
@@ -53,9 +53,26 @@ export function runChain(base: ChainState, view: NetfilterView): Terminal {
     }
     if (!holds(rule, view)) continue
     const { terminal } = rule
-    switch (terminal.kind) {
+    let kind: Terminal['kind'] = terminal.kind
+    let target: ChainState | undefined
+    if (terminal.kind === 'vmap') {
+      const mapped = terminal.look(view)
+      if (mapped?.verdict === undefined) continue
+      if (mapped.verdict === 'drop') return terminal.drop
+      kind = mapped.verdict
+      target = mapped.chain
+    } else if (terminal.kind === 'translate by map') {
+      const wanted = view.family === terminal.version ? terminal.look(view)?.translate : undefined
+      if (wanted === undefined) continue
+      return wanted[terminal.wish.kind]
+    } else if ('chain' in terminal) {
+      target = terminal.chain
+    }
+    switch (kind) {
       case 'none':
         break
+      case 'accept':
+        return ACCEPTED
       case 'return':
         place = chain.rules.length
         break
@@ -63,11 +80,11 @@ export function runChain(base: ChainState, view: NetfilterView): Terminal {
         if (depth === JUMPS) return base.policyDrop
         cameFrom[depth] = chain
         continueAt[depth++] = place
-        chain = terminal.chain
+        chain = target as ChainState
         place = 0
         break
       case 'goto':
-        chain = terminal.chain
+        chain = target as ChainState
         place = 0
         break
       default:

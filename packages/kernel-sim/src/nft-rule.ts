@@ -1,12 +1,28 @@
-import { KernelError, type NftExpression, type NftRule } from '@podfabric/kernel'
+import {
+  KernelError,
+  type NftExpression,
+  type NftLookup,
+  type NftRule,
+  type NftTarget,
+} from '@podfabric/kernel'
 import { AddressError, familyOf, isUnspecified, parseIp } from '@podfabric/netaddr'
 import { ipProtocols } from '@podfabric/wire'
 import type { Dropped, Rejected } from './netfilter.ts'
 import type { TranslationStatement, TranslationWish } from './netfilter-view.ts'
 import type { ChainState } from './nft-chain.ts'
-import { compileMatch, type RuleProtocols, ruleProtocols, type Step } from './nft-match.ts'
+import type { Step } from './nft-field.ts'
+import { isSameKinds, type Kinds } from './nft-key.ts'
+import {
+  type CompiledLookup,
+  checkKinds,
+  compileLookup,
+  type RuleProtocols,
+  type RuleScope,
+  ruleProtocols,
+} from './nft-lookup.ts'
+import { checkMasked, compileMatch } from './nft-match.ts'
 import type { SetState } from './nft-set.ts'
-import { invalid, unsupported, wordsOf } from './nft-value.ts'
+import { invalid, wordsOf } from './nft-value.ts'
 
 /** What a rule decides when all its conditions hold. */
 export type Terminal =
@@ -15,6 +31,19 @@ export type Terminal =
   | { readonly kind: 'reject'; readonly decision: Rejected }
   | { readonly kind: 'jump' | 'goto'; readonly chain: ChainState }
   | { readonly kind: 'translate'; readonly wish: TranslationWish }
+  /** What a map says; where it has nothing, the rule does not match. `drop`: what its verdict of that name means here. */
+  | {
+      readonly kind: 'vmap'
+      readonly look: CompiledLookup['look']
+      readonly map: SetState
+      readonly drop: Terminal
+    }
+  | {
+      readonly kind: 'translate by map'
+      readonly look: CompiledLookup['look']
+      readonly wish: { readonly kind: 'SNAT' | 'DNAT' }
+      readonly version: 4 | 6
+    }
 
 /** A rule as it is run: nothing of it is read again for a packet. */
 export interface RuleState {
@@ -25,6 +54,8 @@ export interface RuleState {
   readonly counters: readonly Counter[]
   /** The named sets that it asks. */
   readonly sets: readonly SetState[]
+  /** The chains that it leads to, itself or by maps of its own. */
+  readonly chains: readonly ChainState[]
   /** It asks for the state of connections, or changes addresses. */
   readonly tracks: boolean
 }
@@ -34,16 +65,18 @@ interface Counter {
   bytes: number
 }
 
-/** What a rule is compiled against. */
-export interface RuleScope {
+/** Where names in a rule are looked for. */
+export interface RuleNames {
+  /** ENOENT. */
   setOf(name: string): SetState
+  /** ENOENT. */
   chainOf(name: string): ChainState
 }
 
 const NONE: Terminal = { kind: 'none' }
 
-/** Compiles a rule. EINVAL, EOPNOTSUPP; what the scope throws for names that are not there. */
-export function compileRule(spec: NftRule, handle: number, scope: RuleScope): RuleState {
+/** Compiles a rule. EINVAL, EOPNOTSUPP; what `names` throws for what is not there. */
+export function compileRule(spec: NftRule, handle: number, names: RuleNames): RuleState {
   if (spec.comment !== undefined && new TextEncoder().encode(spec.comment).length > 128) {
     throw invalid(`the comment of a rule has at most 128 octets: ${JSON.stringify(spec.comment)}`)
   }
@@ -51,33 +84,44 @@ export function compileRule(spec: NftRule, handle: number, scope: RuleScope): Ru
   const steps: Step[] = []
   const counters: Counter[] = []
   const sets: SetState[] = []
+  const chains: ChainState[] = []
   let terminal: Terminal = NONE
   let tracks = false
-  const setOf = (name: string): SetState => {
-    const set = scope.setOf(name)
-    sets.push(set)
-    return set
+  const scope: RuleScope = {
+    setOf(name, key) {
+      const set = names.setOf(name)
+      checkKinds(set, name, key)
+      sets.push(set)
+      return set
+    },
+    chainOf: (name) => jumpable(names, name),
+    keep(map) {
+      chains.push(...map.chains())
+    },
   }
   for (const expression of spec.expressions) {
     if (terminal.kind !== 'none') throw invalid('what comes after a verdict in a rule has no effect')
     if ('match' in expression) {
-      if ('mask' in expression || typeof expression.match !== 'string')
-        throw unsupported('masks and concatenations')
-      steps.push(compileMatch(expression, known, setOf))
-      tracks ||= expression.match.startsWith('ct ')
+      steps.push(compileMatch(expression, known, scope))
+      tracks ||= [expression.match].flat().some((field) => field.startsWith('ct '))
     } else if ('counter' in expression) {
       const counter = { ...expression.counter }
       counters.push(counter)
       steps.push(counting(counter))
     } else if ('setMark' in expression) {
-      if (expression.mask !== undefined) throw unsupported('masks')
-      steps.push(marking(expression.setMark))
+      steps.push(marking(expression.setMark, expression.mask ?? ALL))
     } else {
       terminal = compileTerminal(expression, spec, handle, known, steps, scope)
-      tracks ||= terminal.kind === 'translate'
+      tracks ||= terminal.kind === 'translate' || terminal.kind === 'translate by map'
+      tracks ||= readsConnections(expression)
+      if ('chain' in terminal) chains.push(terminal.chain)
     }
   }
-  return { spec, handle, steps, terminal, counters, sets, tracks }
+  return { spec, handle, steps, terminal, counters, sets, chains, tracks }
+}
+
+function readsConnections(expression: Concluding): boolean {
+  return 'vmap' in expression && [expression.vmap.key].flat().some((field) => field.startsWith('ct '))
 }
 
 function counting(counter: Counter): Step {
@@ -88,11 +132,12 @@ function counting(counter: Counter): Step {
   }
 }
 
-function marking(mark: number): Step {
-  if (!Number.isInteger(mark) || mark < 0 || mark > 0xffff_ffff)
-    throw invalid(`${mark} is not a mark of 32 bits`)
+const ALL = 0xffff_ffff
+
+function marking(mark: number, mask: number): Step {
+  checkMasked(mask, mark)
   return (view) => {
-    view.packet.mark = mark
+    view.packet.mark = ((view.packet.mark & ~mask) | mark) >>> 0
     return true
   }
 }
@@ -111,12 +156,19 @@ function compileTerminal(
   scope: RuleScope,
 ): Terminal {
   if ('verdict' in expression) {
-    if (expression.verdict !== 'drop') return { kind: expression.verdict }
-    const decision = { verdict: 'drop', reason: 'NFT_DROP', because: because(spec, handle) } as const
-    return { kind: 'drop', decision }
+    const { verdict } = expression
+    if (verdict !== 'accept' && verdict !== 'drop' && verdict !== 'return')
+      throw invalid(`${JSON.stringify(verdict)} is not a verdict`)
+    return verdict === 'drop' ? dropping(spec, handle) : { kind: verdict }
   }
-  if ('jump' in expression) return { kind: 'jump', chain: jumpable(scope, expression.jump) }
-  if ('goto' in expression) return { kind: 'goto', chain: jumpable(scope, expression.goto) }
+  if ('jump' in expression) return { kind: 'jump', chain: scope.chainOf(expression.jump) }
+  if ('goto' in expression) return { kind: 'goto', chain: scope.chainOf(expression.goto) }
+  if ('vmap' in expression) {
+    const { look, map } = compileLookup(expression.vmap, known, scope, () => 'verdict')
+    const { to } = map.facts
+    if (to !== 'verdict') throw invalid(`vmap asks a map of verdicts, not of ${to?.join(' . ')}`)
+    return { kind: 'vmap', look, map, drop: dropping(spec, handle) }
+  }
   if ('reject' in expression) {
     if (expression.reject === 'tcp reset') onlyTcp(known, steps)
     const answer = expression.reject
@@ -129,9 +181,14 @@ function compileTerminal(
     return { kind: 'reject', decision }
   }
   if ('masquerade' in expression || 'snat' in expression || 'dnat' in expression) {
-    return { kind: 'translate', wish: compileTranslation(expression, known, steps) }
+    return compileTranslation(expression, known, steps, scope)
   }
   throw invalid(`a rule cannot have ${JSON.stringify(expression)}`)
+}
+
+function dropping(spec: NftRule, handle: number): Terminal {
+  const decision = { verdict: 'drop', reason: 'NFT_DROP', because: because(spec, handle) } as const
+  return { kind: 'drop', decision }
 }
 
 /** For hops: which rule decided. */
@@ -140,8 +197,9 @@ function because(spec: NftRule, handle: number): Readonly<Record<string, string 
   return spec.comment === undefined ? place : { ...place, comment: spec.comment }
 }
 
-function jumpable(scope: RuleScope, name: string): ChainState {
-  const chain = scope.chainOf(name)
+/** ENOENT, EOPNOTSUPP. */
+export function jumpable(names: Pick<RuleNames, 'chainOf'>, name: string): ChainState {
+  const chain = names.chainOf(name)
   if (chain.base === undefined) return chain
   throw new KernelError(
     'EOPNOTSUPP',
@@ -161,23 +219,57 @@ function compileTranslation(
   statement: TranslationStatement,
   known: RuleProtocols,
   steps: Step[],
-): TranslationWish {
+  scope: RuleScope,
+): Terminal {
   if ('masquerade' in statement) {
-    return { kind: 'MASQUERADE', random: statement.masquerade.random === true }
+    return { kind: 'translate', wish: { kind: 'MASQUERADE', random: statement.masquerade.random === true } }
   }
   const [kind, to] =
     'snat' in statement ? (['SNAT', statement.snat] as const) : (['DNAT', statement.dnat] as const)
-  if ('map' in to) throw unsupported('maps')
+  if ('map' in to) return compileMappedTranslation(kind, to, known, scope)
   const family = familyOfTarget(to.address)
   if (known.family !== undefined && known.family !== family) {
     throw invalid(`${to.address} is of another IP version than the packets of the rule`)
   }
   steps.push((view) => view.family === family)
-  const address = wordsOf(parseIp(to.address))
-  if (to.port === undefined) return { kind, address, random: false }
-  if (!known.transport) throw invalid('a port can be given only after a match of the transport protocol')
+  const wish = { kind, address: wordsOf(parseIp(to.address)), random: false }
+  if (to.port === undefined) return { kind: 'translate', wish }
+  if (!known.transport) throw portWithoutProtocol()
   if (!Number.isInteger(to.port) || to.port < 0 || to.port > 0xffff) throw invalid(`${to.port} is not a port`)
-  return { kind, address, port: to.port, random: false }
+  return { kind: 'translate', wish: { ...wish, port: to.port } }
+}
+
+function compileMappedTranslation(
+  kind: 'SNAT' | 'DNAT',
+  to: Extract<NftTarget, NftLookup>,
+  known: RuleProtocols,
+  scope: RuleScope,
+): Terminal {
+  const { family, key } = to
+  if (family !== 'ip' && family !== 'ip6')
+    throw invalid(`${JSON.stringify(family)} is no family of addresses`)
+  const version = family === 'ip' ? 4 : 6
+  const address: Kinds = [family === 'ip' ? 'ipv4_addr' : 'ipv6_addr']
+  const target: Kinds = [...address, 'inet_service']
+  const { look, map } = compileLookup(to, known, scope, ([first]) =>
+    Array.isArray(first?.to) ? target : address,
+  )
+  if (known.family !== undefined && known.family !== version) {
+    throw invalid(`${family} addresses are of another IP version than the packets of the rule`)
+  }
+  const { to: data } = map.facts
+  const isTarget = data !== undefined && data !== 'verdict' && isSameKinds(data, target)
+  if (!isTarget && (data === undefined || data === 'verdict' || !isSameKinds(data, address))) {
+    throw invalid(`${family} addresses come from a map to ${address} or ${target.join(' . ')}`)
+  }
+  if (isTarget && !known.transport && !(typeof key === 'object' && key.includes('meta l4proto'))) {
+    throw portWithoutProtocol()
+  }
+  return { kind: 'translate by map', look, wish: { kind }, version }
+}
+
+function portWithoutProtocol(): KernelError {
+  return invalid('a port can be given only after a match of the transport protocol')
 }
 
 function familyOfTarget(text: string): 4 | 6 {
@@ -196,6 +288,7 @@ export function listedRule(rule: RuleState): NftRule {
   const { spec, counters, handle } = rule
   let next = 0
   const expressions = spec.expressions.map((expression): NftExpression => {
+    if ('setMark' in expression && expression.mask === ALL) return { setMark: expression.setMark }
     if (!('counter' in expression)) return expression
     const { packets, bytes } = counters[next++] ?? expression.counter
     return { counter: { packets, bytes } }

@@ -4,18 +4,20 @@ import {
   type NftCommand,
   type NftElements,
   type NftFamily,
+  type NftMap,
   type NftMapKeys,
   type NftObject,
   type NftRule,
   type NftSet,
+  type NftSetElements,
   type NftTable,
 } from '@podfabric/kernel'
 import { ChainState } from './nft-chain.ts'
-import { compileRule, listedRule, type RuleState } from './nft-rule.ts'
-import { SetState } from './nft-set.ts'
+import { compileRule, jumpable, listedRule, type RuleState } from './nft-rule.ts'
+import { factsOf, NamedSet, parseElement } from './nft-set.ts'
 import { TableState } from './nft-table.ts'
 import { needsValidation, validateChain } from './nft-validate.ts'
-import { invalid, unsupported } from './nft-value.ts'
+import { invalid } from './nft-value.ts'
 
 /** The tables of one namespace. Changes are transactions: all of a list of commands, or nothing. */
 export class Ruleset {
@@ -63,9 +65,8 @@ export class Ruleset {
         return this.#addTable(object, exclusive)
       case 'chain':
         return this.#addChain(object, exclusive)
-      case 'map':
-        throw unsupported('maps')
       case 'set':
+      case 'map':
         return this.#addSet(object, exclusive)
       case 'elements':
         return this.#addElements(object, exclusive)
@@ -125,30 +126,51 @@ export class Ruleset {
     })
   }
 
-  #addSet(spec: NftSet, exclusive: boolean): void {
+  #addSet(spec: NftSet | NftMap, exclusive: boolean): void {
     const table = this.#table(spec.family, spec.table)
     const existing = table.sets.get(spec.name)
+    const { interval, key, to } = factsOf(spec)
     if (existing !== undefined) {
-      const { type, interval = false } = existing.spec
-      const same = type === spec.type && interval === (spec.interval ?? false)
-      return refuseExisting(exclusive || !same, `set ${spec.table} ${spec.name}`)
+      const { facts } = existing
+      const same = `${facts.key} ${facts.interval} ${facts.to}` === `${key} ${interval} ${to}`
+      return refuseExisting(exclusive || !same, `${spec.kind} ${spec.table} ${spec.name}`)
     }
     checkName(spec.name)
-    checkKeyType(spec)
     table.nextHandle()
-    const { family, name, type, interval } = spec
-    const clean: NftSet = { kind: 'set', family, table: spec.table, name, type }
-    table.sets.set(name, new SetState(interval === true ? { ...clean, interval } : clean))
+    const { family, name, type } = spec
+    const place = { family, table: spec.table, name, type, ...(interval ? { interval } : {}) }
+    const clean: NftSet | NftMap =
+      spec.kind === 'set' ? { kind: 'set', ...place } : { kind: 'map', ...place, to: spec.to }
+    table.sets.set(name, new NamedSet(clean))
     this.#undo.push(() => table.sets.delete(name))
   }
 
   #addElements(object: NftElements, exclusive: boolean): void {
-    if ('map' in object) throw unsupported('maps')
-    const set = this.#set(this.#table(object.family, object.table), object.set)
-    for (const value of object.elements) {
-      const undo = set.add(value, exclusive)
+    const table = this.#table(object.family, object.table)
+    const set = this.#set(table, 'map' in object ? object.map : object.set)
+    const { facts, name } = set
+    if (!('map' in object) && facts.to !== undefined)
+      throw invalid(`${name} is a map: its elements have values`)
+    const chainOf = (chain: string): ChainState =>
+      jumpable({ chainOf: (wanted) => this.#chain(table, wanted) }, chain)
+    const parsed =
+      'map' in object
+        ? object.elements.map(({ key, to }) => parseElement(name, facts, key, chainOf, to))
+        : object.elements.map((key) => parseElement(name, facts, key, chainOf))
+    for (const element of parsed) {
+      const undo = set.add(element, exclusive)
       if (undo !== undefined) this.#undo.push(undo)
     }
+    if (facts.to === 'verdict') this.#unchecked.add(table)
+  }
+
+  #deleteElements(object: NftSetElements | NftMapKeys): void {
+    const table = this.#table(object.family, object.table)
+    const set = this.#set(table, 'map' in object ? object.map : object.set)
+    const keys = 'map' in object ? object.elements.map(({ key }) => key) : object.elements
+    const chainOf = (chain: string): ChainState => this.#chain(table, chain)
+    const parsed = keys.map((key) => parseElement(set.name, set.facts, key, chainOf))
+    for (const element of parsed) this.#undo.push(set.delete(element))
   }
 
   #addRule(spec: NftRule): void {
@@ -173,16 +195,11 @@ export class Ruleset {
         return this.#deleteTable(object)
       case 'chain':
         return this.#deleteChain(object)
-      case 'map':
-        throw unsupported('maps')
       case 'set':
+      case 'map':
         return this.#deleteSet(object)
-      case 'elements': {
-        if ('map' in object) throw unsupported('maps')
-        const set = this.#set(this.#table(object.family, object.table), object.set)
-        for (const value of object.elements) this.#undo.push(set.delete(value))
-        return
-      }
+      case 'elements':
+        return this.#deleteElements(object)
       case 'rule':
         return this.#deleteRule(object)
     }
@@ -196,16 +213,18 @@ export class Ruleset {
   #deleteChain({ family, table: tableName, name }: NftChain): void {
     const table = this.#table(family, tableName)
     const chain = this.#chain(table, name)
-    const own = chain.rules.filter(({ terminal }) => 'chain' in terminal && terminal.chain === chain).length
-    if (chain.uses > own) throw busy(`chain ${tableName} ${name}`, 'rules jump to it')
+    const own = chain.rules.flatMap(({ chains }) => chains).filter((to) => to === chain).length
+    if (chain.uses > own) throw busy(`chain ${tableName} ${name}`, 'rules or elements of maps lead to it')
     this.#flushChain(table, chain)
     this.#remove(table.chains, name)
     if (chain.base !== undefined) this.#remove(table.bases, name)
   }
 
-  #deleteSet({ family, table: tableName, name }: NftSet): void {
+  #deleteSet({ family, table: tableName, name }: NftSet | NftMap): void {
     const table = this.#table(family, tableName)
-    if (this.#set(table, name).uses > 0) throw busy(`set ${tableName} ${name}`, 'rules ask it')
+    const set = this.#set(table, name)
+    if (set.uses > 0) throw busy(`set ${tableName} ${name}`, 'rules ask it')
+    this.#undo.push(set.flush())
     this.#remove(table.sets, name)
   }
 
@@ -237,6 +256,7 @@ export class Ruleset {
         return this.#flushChain(table, this.#chain(table, object.name))
       }
       case 'set':
+      case 'map':
         this.#undo.push(this.#set(this.#table(object.family, object.table), object.name).flush())
         return
       default:
@@ -272,7 +292,7 @@ export class Ruleset {
     return table.chains.get(name) ?? fail(missing(`chain ${table.spec.name} ${name}`))
   }
 
-  #set(table: TableState, name: string): SetState {
+  #set(table: TableState, name: string): NamedSet {
     return table.sets.get(name) ?? fail(missing(`set ${table.spec.name} ${name}`))
   }
 }
@@ -285,7 +305,7 @@ function tableKey(family: NftFamily, name: string): string {
 function refer(table: TableState, rule: RuleState, by: 1 | -1): void {
   if (rule.tracks) table.tracking += by
   for (const set of rule.sets) set.uses += by
-  if ('chain' in rule.terminal) rule.terminal.chain.uses += by
+  for (const chain of rule.chains) chain.uses += by
 }
 
 function refuseExisting(refused: boolean, what: string): void {
@@ -306,12 +326,6 @@ function fail(error: KernelError): never {
 
 function checkName(name: string): void {
   if (!/^[A-Za-z][\w./-]*$/.test(name)) throw invalid(`nftables takes no name like ${JSON.stringify(name)}`)
-}
-
-function checkKeyType({ name, type }: NftSet): void {
-  if (typeof type !== 'string') throw unsupported('concatenations')
-  const known: readonly string[] = ['ipv4_addr', 'ipv6_addr', 'inet_proto', 'inet_service', 'ifname', 'mark']
-  if (!known.includes(type)) throw invalid(`set ${name} has keys of no known type: ${JSON.stringify(type)}`)
 }
 
 /** Connections are followed at this priority; translation needs to know them. */

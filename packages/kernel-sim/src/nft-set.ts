@@ -2,114 +2,151 @@ import {
   KernelError,
   type NftElements,
   type NftKey,
-  type NftKeyType,
+  type NftMap,
+  type NftMapping,
   type NftSet,
-  type NftValue,
 } from '@podfabric/kernel'
-import { IntervalTable } from './interval-table.ts'
-import { intervalOf, invalid, printedValue, unsupported } from './nft-value.ts'
+import { type ElementTable, elementTable } from './element-table.ts'
+import type { Interval } from './interval-table.ts'
+import type { ChainState } from './nft-chain.ts'
+import { isSingle, type Kinds, keyInterval, kindsOfType, printedKey, wordsIn } from './nft-key.ts'
+import { type Mapped, mappedValue } from './nft-mapped.ts'
+import { invalid } from './nft-value.ts'
 
-/** A named set with its elements, looked up by number or, for links, by name. */
+/** What a set's or map's elements are made of. */
+export interface SetFacts {
+  readonly key: Kinds
+  readonly interval: boolean
+  /** Of a map. */
+  readonly to?: 'verdict' | Kinds
+}
+
+/** A set or map that has no element yet, as a rule or an element wants it. */
+export interface ParsedElement {
+  readonly key: NftKey
+  readonly interval: Interval
+  readonly mapped: Mapped | undefined
+}
+
+/** EINVAL. */
+export function factsOf(spec: NftSet | NftMap): SetFacts {
+  const facts = { key: kindsOfType(spec.name, spec.type), interval: spec.interval === true }
+  if (spec.kind === 'set') return facts
+  return { ...facts, to: spec.to === 'verdict' ? 'verdict' : kindsOfType(spec.name, spec.to) }
+}
+
+/** An element as a set takes it; without a value where a map's is to be deleted. EINVAL; what `chainOf` throws. */
+export function parseElement(
+  name: string,
+  { interval, key: kinds, to }: SetFacts,
+  key: NftKey,
+  chainOf: (name: string) => ChainState,
+  value?: NftMapping['to'],
+): ParsedElement {
+  if (kinds.includes('ifname') && [key].flat().some((one) => typeof one === 'string' && one.endsWith('*'))) {
+    throw invalid(`set ${name} takes names of links, not patterns like ${key}`)
+  }
+  const found = keyInterval(kinds, key)
+  if (!interval && !isSingle(found)) throw invalid(`set ${name} takes ${key} only with the interval flag`)
+  const mapped = value === undefined ? undefined : mappedValue(name, to, value, chainOf)
+  return { key, interval: found, mapped }
+}
+
+/** A set or map with its elements. */
 export class SetState {
-  readonly spec: NftSet
-  readonly numbers: IntervalTable
-  readonly names = new Set<string>()
+  readonly name: string
+  readonly facts: SetFacts
+  readonly elements: ElementTable<Mapped | undefined>
   /** Rules that ask it. */
   uses = 0
-  readonly #type: NftKeyType
 
-  constructor(spec: NftSet) {
-    this.spec = spec
-    if (typeof spec.type !== 'string') throw unsupported('concatenations')
-    this.#type = spec.type
-    this.numbers = new IntervalTable(spec.type === 'ipv6_addr' ? 4 : 1)
+  constructor(name: string, facts: SetFacts) {
+    this.name = name
+    this.facts = facts
+    this.elements = elementTable(facts.key.map(wordsIn), facts.interval)
   }
 
-  /** Adds an element; returns what takes it out again, or undefined where it was there. EEXIST for an overlap. */
-  add(value: NftKey, exclusive: boolean): (() => void) | undefined {
-    if (typeof value === 'object') throw unsupported('concatenations')
-    const exists = (reason = `${value} is in the set`): KernelError =>
-      new KernelError('EEXIST', `nft add element ${this.spec.table} ${this.spec.name}`, reason)
-    if (this.spec.type === 'ifname') {
-      const name = this.#name(value)
-      if (this.names.has(name)) {
-        if (exclusive) throw exists()
-        return undefined
-      }
-      this.names.add(name)
-      return () => this.names.delete(name)
-    }
-    const interval = this.#interval(value)
-    const relation = this.numbers.relation(interval)
-    if (relation === 'overlapping') throw exists(`${value} overlaps with an element of the set`)
-    if (relation === 'same') {
-      if (exclusive) throw exists()
+  /**
+   * Adds an element; returns what takes it out again, or undefined where it was there. EEXIST for an overlap, and for a
+   * key that is mapped to something else.
+   */
+  add({ key, interval, mapped }: ParsedElement, exclusive: boolean): (() => void) | undefined {
+    const exists = (reason: string): KernelError =>
+      new KernelError('EEXIST', `nft add element ${this.name}`, `${key} ${reason}`)
+    const place = this.elements.placeOf(interval)
+    if (place === 'overlapping') throw exists('overlaps with an element that is there')
+    if (place >= 0) {
+      if (exclusive) throw exists('is there')
+      if (mapped !== undefined && this.elements.valueAt(place)?.text !== mapped.text)
+        throw exists('is mapped to something else')
       return undefined
     }
-    this.numbers.add(interval)
-    return () => this.numbers.delete(interval)
+    this.#put(interval, mapped)
+    return () => this.#take(interval)
   }
 
   /** Takes an element out; returns what puts it in again. ENOENT. */
-  delete(value: NftKey): () => void {
-    if (typeof value === 'object') throw unsupported('concatenations')
-    const missing = (): KernelError =>
-      new KernelError(
-        'ENOENT',
-        `nft delete element ${this.spec.table} ${this.spec.name}`,
-        `${value} is not in the set`,
-      )
-    if (this.spec.type === 'ifname') {
-      const name = this.#name(value)
-      if (!this.names.delete(name)) throw missing()
-      return () => this.names.add(name)
+  delete({ key, interval }: ParsedElement): () => void {
+    const place = this.elements.placeOf(interval)
+    if (place === 'overlapping' || place < 0) {
+      throw new KernelError('ENOENT', `nft delete element ${this.name}`, `${key} is not there`)
     }
-    const interval = this.#interval(value)
-    if (!this.numbers.delete(interval)) throw missing()
-    return () => this.numbers.add(interval)
+    const mapped = this.elements.valueAt(place)
+    this.#take(interval)
+    return () => this.#put(interval, mapped)
   }
 
   /** Empties it; returns what fills it again. */
   flush(): () => void {
-    const before = this.elements()
-    this.numbers.clear()
-    this.names.clear()
+    const before = this.elements.entries()
+    for (const { value } of before) if (value?.chain !== undefined) value.chain.uses--
+    this.elements.clear()
     return () => {
-      for (const value of before) this.add(value, false)
+      for (const { interval, value } of before) this.#put(interval, value)
     }
   }
 
-  elements(): NftValue[] {
-    const values: NftValue[] = [...this.names]
-    for (let i = 0; i < this.numbers.size; i++) values.push(printedValue(this.#type, this.numbers.at(i)))
-    return values
+  #put(interval: Interval, mapped: Mapped | undefined): void {
+    this.elements.add(interval, mapped)
+    if (mapped?.chain !== undefined) mapped.chain.uses++
+  }
+
+  #take(interval: Interval): void {
+    const place = this.elements.placeOf(interval)
+    if (typeof place !== 'number' || place < 0) return
+    const mapped = this.elements.valueAt(place)
+    this.elements.deleteAt(place)
+    if (mapped?.chain !== undefined) mapped.chain.uses--
+  }
+
+  /** The chains that its elements jump or go to, once for each of these. */
+  chains(): ChainState[] {
+    if (this.facts.to !== 'verdict') return []
+    return this.elements.entries().flatMap(({ value }) => value?.chain ?? [])
+  }
+}
+
+/** A set or map with a name. */
+export class NamedSet extends SetState {
+  readonly spec: NftSet | NftMap
+
+  constructor(spec: NftSet | NftMap) {
+    super(spec.name, factsOf(spec))
+    this.spec = spec
   }
 
   /** What `list` says of its elements: nothing where it has none. */
   listed(): NftElements[] {
-    const { family, table, name } = this.spec
-    const elements = this.elements()
-    return elements.length === 0 ? [] : [{ kind: 'elements', family, table, set: name, elements }]
+    const { family, kind, name, table } = this.spec
+    const entries = this.elements.entries()
+    if (entries.length === 0) return []
+    const place = { kind: 'elements', family, table } as const
+    const keys = entries.map(({ interval }) => printedKey(this.facts.key, interval))
+    if (kind === 'set') return [{ ...place, set: name, elements: keys }]
+    const elements = entries.flatMap(({ value }, i): NftMapping[] => {
+      const key = keys[i]
+      return value === undefined || key === undefined ? [] : [{ key, to: value.to }]
+    })
+    return [{ ...place, map: name, elements }]
   }
-
-  #name(value: NftValue): string {
-    const name = String(value)
-    if (name.endsWith('*'))
-      throw invalid(`set ${this.spec.name} takes names of links, not patterns like ${name}`)
-    return linkName(name)
-  }
-
-  #interval(value: NftValue): ReturnType<typeof intervalOf> {
-    const interval = intervalOf(this.#type, value)
-    const single = interval.first.every((word, i) => word === interval.last[i])
-    if (single || this.spec.interval === true) return interval
-    throw invalid(`set ${this.spec.name} takes ${value} only with the interval flag`)
-  }
-}
-
-/** EINVAL for what cannot be a link's name. */
-export function linkName(name: string): string {
-  if (name.length === 0 || name.length > 15)
-    throw invalid(`${JSON.stringify(name)} is not the name of a link`)
-  return name
 }

@@ -1,6 +1,6 @@
 import type { NftTable } from '@podfabric/kernel'
 import type { ChainState } from './nft-chain.ts'
-import type { SetState } from './nft-set.ts'
+import type { NamedSet } from './nft-set.ts'
 
 /** A table with what is in it, in order of creation. */
 export class TableState {
@@ -8,7 +8,7 @@ export class TableState {
   readonly chains = new Map<string, ChainState>()
   /** Those of the chains that packets enter at a hook. */
   readonly bases = new Map<string, ChainState>()
-  readonly sets = new Map<string, SetState>()
+  readonly sets = new Map<string, NamedSet>()
   /** How many rules ask for the state of connections, or translate. */
   tracking = 0
   #handles = 0

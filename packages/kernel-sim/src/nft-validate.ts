@@ -20,6 +20,7 @@ function walk(base: ChainState, chain: ChainState, depth: number, seen: Map<Chai
   seen.set(chain, depth)
   for (const { terminal } of chain.rules) {
     if (terminal.kind === 'jump' || terminal.kind === 'goto') walk(base, terminal.chain, depth + 1, seen)
+    else if (terminal.kind === 'vmap') for (const to of terminal.map.chains()) walk(base, to, depth + 1, seen)
     else if (!isAllowed(terminal, base)) {
       const { type, hook } = base.base ?? { type: 'filter', hook: 'input' }
       throw new KernelError(
@@ -33,14 +34,14 @@ function walk(base: ChainState, chain: ChainState, depth: number, seen: Map<Chai
 
 /** Whether a statement is one that the end of a transaction has to look at. */
 export function needsValidation({ kind }: Terminal): boolean {
-  return kind === 'jump' || kind === 'goto' || kind === 'reject' || kind === 'translate'
+  return kind !== 'none' && kind !== 'accept' && kind !== 'return' && kind !== 'drop'
 }
 
 function isAllowed(terminal: Terminal, { base }: ChainState): boolean {
   if (base === undefined) return true
   const { type, hook } = base
   if (terminal.kind === 'reject') return hook !== 'postrouting'
-  if (terminal.kind !== 'translate') return true
+  if (terminal.kind !== 'translate' && terminal.kind !== 'translate by map') return true
   if (type !== 'nat') return false
   switch (terminal.wish.kind) {
     case 'MASQUERADE':
@@ -53,5 +54,5 @@ function isAllowed(terminal: Terminal, { base }: ChainState): boolean {
 }
 
 function nameOf(terminal: Terminal): string {
-  return terminal.kind === 'translate' ? terminal.wish.kind.toLowerCase() : terminal.kind
+  return 'wish' in terminal ? terminal.wish.kind.toLowerCase() : terminal.kind
 }

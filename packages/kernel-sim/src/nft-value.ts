@@ -16,8 +16,8 @@ import {
 import { u32At } from '@podfabric/wire'
 import type { Interval } from './interval-table.ts'
 
-/** What a set's keys, or a field's values, are. */
-export type ValueKind = NftKeyType | 'inet_proto' | 'fib_addrtype' | 'ct_state' | 'ct_status'
+/** What a set's keys, or a field's values, are. `integer` is what counting and chance give. */
+export type ValueKind = NftKeyType | 'integer' | 'fib_addrtype' | 'ct_state' | 'ct_status'
 
 const protocols: Readonly<Record<string, number>> = {
   icmp: 1,
@@ -65,14 +65,11 @@ const numbers: Readonly<
 > = {
   inet_service: { names: {}, most: 0xffff },
   mark: { names: {}, most: 0xffff_ffff },
+  integer: { names: {}, most: 0xffff_ffff },
   inet_proto: { names: protocols, most: 0xff },
   fib_addrtype: { names: addressTypes, most: 0xffff_ffff },
   ct_state: { names: stateBits, most: 0xffff_ffff },
   ct_status: { names: statusBits, most: 0xffff_ffff },
-}
-
-export function unsupported(what: string): KernelError {
-  return new KernelError('EOPNOTSUPP', 'nft', `${what} are not there yet`)
 }
 
 export function invalid(reason: string, cause?: unknown): KernelError {
@@ -91,7 +88,8 @@ export function intervalOf(kind: ValueKind, value: NftValue): Interval {
 function rangeOf(kind: ValueKind, value: NftValue): [first: number, last: number] {
   const spec = numbers[kind]
   if (spec === undefined) throw invalid(`${kind} has no numbers`)
-  const parts = kind === 'inet_service' && typeof value === 'string' ? value.split('-') : [value]
+  const ranged = kind === 'inet_service' || kind === 'mark' || kind === 'integer'
+  const parts = ranged && typeof value === 'string' ? value.split('-') : [value]
   const read = parts.map((part) => numberOf(kind, part))
   const [first = 0, last = first] = read
   return [first, last]
@@ -142,7 +140,7 @@ export function wordsOf(address: Ip): Uint32Array {
 }
 
 /** An interval as nft prints it: a value, a prefix, or a range. */
-export function printedValue(kind: NftKeyType, { first, last }: Interval): NftValue {
+export function printedValue(kind: ValueKind, { first, last }: Interval): NftValue {
   const same = first.every((word, i) => word === last[i])
   if (kind === 'ipv4_addr' || kind === 'ipv6_addr') {
     const [from, to] = [addressFrom(first), addressFrom(last)]
@@ -150,7 +148,10 @@ export function printedValue(kind: NftKeyType, { first, last }: Interval): NftVa
     const length = prefixLengthOf(first, last)
     return length === undefined ? `${from}-${to}` : (`${from}/${length}` as Prefix)
   }
-  return same ? (first[0] ?? 0) : `${first[0]}-${last[0]}`
+  const number = first[0] ?? 0
+  if (!same) return `${number}-${last[0]}`
+  const names = Object.entries(numbers[kind]?.names ?? {})
+  return names.find(([, named]) => named === number)?.[0] ?? number
 }
 
 function addressFrom(words: Uint32Array): Ip {
@@ -174,4 +175,45 @@ function prefixLengthOf(first: Uint32Array, last: Uint32Array): number | undefin
     }
   }
   return length
+}
+
+/** IFNAMSIZ. */
+const NAME_OCTETS = 16
+const utf8 = new TextEncoder()
+const text8 = new TextDecoder()
+
+/** A link's name as four words, its octets in order. EINVAL for what cannot be one. */
+export function wordsOfName(name: string): Uint32Array {
+  const octets = utf8.encode(name)
+  if (octets.length === 0 || octets.length >= NAME_OCTETS || octets.includes(0)) {
+    throw invalid(`${JSON.stringify(name)} is not the name of a link`)
+  }
+  const padded = new Uint8Array(NAME_OCTETS)
+  padded.set(octets)
+  return Uint32Array.of(u32At(padded, 0), u32At(padded, 4), u32At(padded, 8), u32At(padded, 12))
+}
+
+/** Writes the words of a name; those of one that is not ASCII are no link's. */
+export function writeNameWords(name: string, words: Uint32Array, at: number): void {
+  for (let word = 0; word < 4; word++) {
+    let value = 0
+    for (let i = 4 * word; i < 4 * word + 4; i++) {
+      value = (value << 8) | (i < name.length ? name.charCodeAt(i) & 0xff : 0)
+    }
+    words[at + word] = value >>> 0
+  }
+}
+
+export function nameOf(words: Uint32Array): string {
+  const octets = new Uint8Array(NAME_OCTETS)
+  const view = new DataView(octets.buffer)
+  for (let i = 0; i < 4; i++) view.setUint32(4 * i, words[i] ?? 0)
+  return text8.decode(octets.subarray(0, octets.indexOf(0)))
+}
+
+/** EINVAL for what cannot be a link's name, or the beginning of one with `*` behind. */
+export function linkName(name: string): string {
+  if (name.length === 0 || name.length > 15)
+    throw invalid(`${JSON.stringify(name)} is not the name of a link`)
+  return name
 }
