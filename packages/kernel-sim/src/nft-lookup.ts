@@ -179,11 +179,15 @@ function anonymous(
   const parsed = map.map((one) =>
     parseElement('of a rule', { key: kinds, to, interval: true }, one.key, scope.chainOf, one.to),
   )
-  const set = new SetState('of a rule', {
-    key: kinds,
-    to,
-    interval: parsed.some(({ interval }) => !isSingle(interval)),
-  })
+  const set = new SetState(
+    'of a rule',
+    {
+      key: kinds,
+      to,
+      interval: parsed.some(({ interval }) => !isSingle(interval)),
+    },
+    false,
+  )
   for (const element of parsed) set.add(element, false)
   scope.keep(set)
   return set

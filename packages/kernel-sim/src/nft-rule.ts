@@ -96,7 +96,7 @@ export function compileRule(spec: NftRule, handle: number, names: RuleNames): Ru
     },
     chainOf: (name) => jumpable(names, name),
     keep(map) {
-      chains.push(...map.chains())
+      chains.push(...map.chains)
     },
   }
   for (const expression of spec.expressions) {

@@ -161,7 +161,7 @@ export class Ruleset {
       const undo = set.add(element, exclusive)
       if (undo !== undefined) this.#undo.push(undo)
     }
-    if (facts.to === 'verdict') this.#unchecked.add(table)
+    if (parsed.some(({ mapped }) => mapped?.chain !== undefined)) this.#unchecked.add(table)
   }
 
   #deleteElements(object: NftSetElements | NftMapKeys): void {

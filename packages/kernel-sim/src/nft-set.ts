@@ -59,9 +59,13 @@ export class SetState {
   readonly elements: ElementTable<Mapped | undefined>
   /** Rules that ask it. */
   uses = 0
+  readonly #named: boolean
+  readonly #chains = new Map<ChainState, number>()
 
-  constructor(name: string, facts: SetFacts) {
+  /** `named`: it counts among what leads to a chain; what a rule alone has is counted with the rule. */
+  constructor(name: string, facts: SetFacts, named: boolean) {
     this.name = name
+    this.#named = named
     this.facts = facts
     this.elements = elementTable(facts.key.map(wordsIn), facts.interval)
   }
@@ -99,7 +103,7 @@ export class SetState {
   /** Empties it; returns what fills it again. */
   flush(): () => void {
     const before = this.elements.entries()
-    for (const { value } of before) if (value?.chain !== undefined) value.chain.uses--
+    for (const { value } of before) this.#lead(value?.chain, -1)
     this.elements.clear()
     return () => {
       for (const { interval, value } of before) this.#put(interval, value)
@@ -108,7 +112,7 @@ export class SetState {
 
   #put(interval: Interval, mapped: Mapped | undefined): void {
     this.elements.add(interval, mapped)
-    if (mapped?.chain !== undefined) mapped.chain.uses++
+    this.#lead(mapped?.chain, 1)
   }
 
   #take(interval: Interval): void {
@@ -116,13 +120,21 @@ export class SetState {
     if (typeof place !== 'number' || place < 0) return
     const mapped = this.elements.valueAt(place)
     this.elements.deleteAt(place)
-    if (mapped?.chain !== undefined) mapped.chain.uses--
+    this.#lead(mapped?.chain, -1)
   }
 
-  /** The chains that its elements jump or go to, once for each of these. */
-  chains(): ChainState[] {
-    if (this.facts.to !== 'verdict') return []
-    return this.elements.entries().flatMap(({ value }) => value?.chain ?? [])
+  /** The chains that its elements jump or go to, each once. */
+  get chains(): Iterable<ChainState> {
+    return this.#chains.keys()
+  }
+
+  /** Counts elements that lead to a chain. */
+  #lead(chain: ChainState | undefined, by: 1 | -1): void {
+    if (chain === undefined) return
+    if (this.#named) chain.uses += by
+    const count = (this.#chains.get(chain) ?? 0) + by
+    if (count === 0) this.#chains.delete(chain)
+    else this.#chains.set(chain, count)
   }
 }
 
@@ -131,7 +143,7 @@ export class NamedSet extends SetState {
   readonly spec: NftSet | NftMap
 
   constructor(spec: NftSet | NftMap) {
-    super(spec.name, factsOf(spec))
+    super(spec.name, factsOf(spec), true)
     this.spec = spec
   }
 

@@ -20,7 +20,7 @@ function walk(base: ChainState, chain: ChainState, depth: number, seen: Map<Chai
   seen.set(chain, depth)
   for (const { terminal } of chain.rules) {
     if (terminal.kind === 'jump' || terminal.kind === 'goto') walk(base, terminal.chain, depth + 1, seen)
-    else if (terminal.kind === 'vmap') for (const to of terminal.map.chains()) walk(base, to, depth + 1, seen)
+    else if (terminal.kind === 'vmap') for (const to of terminal.map.chains) walk(base, to, depth + 1, seen)
     else if (!isAllowed(terminal, base)) {
       const { type, hook } = base.base ?? { type: 'filter', hook: 'input' }
       throw new KernelError(

@@ -11,6 +11,7 @@ import { linkCases } from './link-cases.ts'
 import { neighborCases } from './neighbor-cases.ts'
 import { netnsCases } from './netns-cases.ts'
 import { nftCases } from './nft-cases.ts'
+import { nftMapCases } from './nft-map-cases.ts'
 import { operationCases } from './operation-cases.ts'
 import { routeCases } from './route-cases.ts'
 import { ruleCases } from './rule-cases.ts'
@@ -36,6 +37,7 @@ const bodies: readonly CaseBody[] = [
   ...changesCases,
   ...captureCases,
   ...nftCases,
+  ...nftMapCases,
 ]
 
 /**
