@@ -4,6 +4,7 @@ import {
   type ControllerStatus,
   type Exec,
   type ExecOutcome,
+  type FoundAttachment,
   type Log,
   type NetworkList,
   type PluginFactory,
@@ -14,6 +15,7 @@ import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { type Clock, type Kernel, withMiddleware } from '@podfabric/kernel'
 import { type Store, scoped } from '@podfabric/store'
 import { type AgentCall, failedOutcome } from './protocol.ts'
+import { rebuilding } from './rebuilding.ts'
 import { sysctlJournal } from './sysctl-journal.ts'
 
 export interface AgentOptions {
@@ -35,6 +37,11 @@ export interface AgentOptions {
    * Default: it never restarts.
    */
   readonly boot?: string
+  /**
+   * What of a network lives on this node, found without the store. Where it is given, plugins rebuild their records from it before
+   * the first call on a store that does not know the network. Default: a store that knows nothing is taken at its word.
+   */
+  readonly evidence?: (network: string) => Promise<readonly FoundAttachment[]>
   /** Runs the plugins that these delegate to and that are not among them. Default: there are no others. */
   readonly elsewhere?: Exec
 }
@@ -76,7 +83,7 @@ interface Running {
 }
 
 export function agent(options: AgentOptions): Agent {
-  const { node, kernel, store, plugins, clock, random, log, boot = '', elsewhere } = options
+  const { node, kernel, store, plugins, clock, random, log, boot = '', evidence, elsewhere } = options
   const journal = sysctlJournal({ kernel, store, node, boot, log })
   const { host } = kernel.netns
   /** Only the node's own settings outlive what we make: other namespaces are worked on directly. */
@@ -87,8 +94,11 @@ export function agent(options: AgentOptions): Agent {
       in: (netns) => (netns.id === host.id ? recording : kernel).in(netns),
     }
   }
+  const rebuilt = evidence && rebuilding({ store, node, clock, log, evidence })
   const exec = inProcess({
-    plugins,
+    plugins: rebuilt
+      ? Object.fromEntries(Object.entries(plugins).map(([type, factory]) => [type, rebuilt(factory)]))
+      : plugins,
     ...(elsewhere && { elsewhere }),
     context: (network) => ({
       node,

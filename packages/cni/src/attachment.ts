@@ -1,5 +1,6 @@
 import type { Store } from '@podfabric/store'
 import { CniError } from './error.ts'
+import type { FoundAttachment } from './found-attachment.ts'
 import { attachmentNamed, type Intent, intentName, intentsOf } from './intent.ts'
 import { KeyedMutex } from './locks.ts'
 import type { Log } from './plugin.ts'
@@ -82,6 +83,11 @@ export interface Attachments {
   del(attachment: Intent, resources: ResourceList, foreign?: ResourceList): Promise<void>
   /** `del` for every recorded attachment that is not among the valid ones. Goes on past failures. */
   gc(valid: readonly AttachmentId[], resources: ResourceList): Promise<void>
+  /**
+   * Records attachments that live and of which there is no record, as after the loss of the store: then DEL and GC find them. Only
+   * those that carry the mark of this plugin's type: what another implementation attached is none of ours.
+   */
+  rebuild(found: readonly FoundAttachment[]): Promise<void>
   /** What is recorded and can be read. */
   list(): Promise<readonly Intent[]>
 }
@@ -195,6 +201,15 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       }
       await restIfIdle().catch((error: unknown) => failures.push(toCniError(error)))
       if (failures.length > 0) throw together(failures, 'collecting garbage')
+    },
+
+    async rebuild(found) {
+      for (const attachment of found) {
+        if (!attachment.markedBy.includes(type)) continue
+        const name = intentName(attachment)
+        if (await intents.get(name)) continue
+        await intents.put(name, identity(attachment), { ifRevision: 0 })
+      }
     },
 
     async list() {

@@ -22,6 +22,7 @@ export { formatError, parseError } from './error-object.ts'
 export type { Exec, ExecOutcome } from './exec.ts'
 export { execDelegate } from './exec-delegate.ts'
 export { formatResult } from './format-result.ts'
+export type { FoundAttachment } from './found-attachment.ts'
 export { parseContainerId, parseIfName, parseNetworkName, parsePluginType } from './identifiers.ts'
 export type { Intent } from './intent.ts'
 export { type IpamResource, ipamResource } from './ipam-resource.ts'
@@ -48,6 +49,7 @@ export type {
   CheckRequest,
   DelRequest,
   GcRequest,
+  RebuildRequest,
   Request,
   StatusRequest,
 } from './request.ts'

@@ -3,7 +3,14 @@ import type { Store } from '@podfabric/store'
 import type { Capability, PluginConfig } from './config.ts'
 import type { Controller } from './controller.ts'
 import type { Delegate } from './delegate.ts'
-import type { AddRequest, CheckRequest, DelRequest, GcRequest, StatusRequest } from './request.ts'
+import type {
+  AddRequest,
+  CheckRequest,
+  DelRequest,
+  GcRequest,
+  RebuildRequest,
+  StatusRequest,
+} from './request.ts'
 import type { AddResult } from './result.ts'
 import type { CniVersion } from './version.ts'
 
@@ -55,6 +62,12 @@ export interface Plugin<Config = unknown> {
   gc?(request: GcRequest<Config>): Promise<void>
   /** Fails with CNI_NOT_AVAILABLE (50) or CNI_LIMITED_CONNECTIVITY (51) when ADD would not be served. Missing: always ready. */
   status?(request: StatusRequest<Config>): Promise<void>
+  /**
+   * Writes anew into the store what the plugin keeps there of attachments that live: the store is fresh, or was damaged, and knows
+   * nothing of them. Called before the first other verb of the network on such a node but STATUS, and again when it failed. What is
+   * recorded already stays as it is. Missing: the plugin keeps nothing that it needs.
+   */
+  rebuild?(request: RebuildRequest<Config>): Promise<void>
   /** The node half of a network that needs one running; undefined where this configuration needs none. */
   controller?(config: Config): Controller | undefined
 }

@@ -1,4 +1,5 @@
 import type { PluginConfig } from './config.ts'
+import type { FoundAttachment } from './found-attachment.ts'
 import type { AddResult } from './result.ts'
 import type { TraceContext } from './trace-context.ts'
 
@@ -47,6 +48,11 @@ export interface DelRequest<Config = unknown> extends AttachmentRequest<Config> 
 export interface GcRequest<Config = unknown> extends Request<Config> {
   /** What is still in use on this node (`cni.dev/valid-attachments`). */
   readonly validAttachments: readonly AttachmentId[]
+}
+
+export interface RebuildRequest<Config = unknown> extends Request<Config> {
+  /** What of this network lives on this node. */
+  readonly found: readonly FoundAttachment[]
 }
 
 export type StatusRequest<Config = unknown> = Request<Config>

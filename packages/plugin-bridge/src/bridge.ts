@@ -104,6 +104,8 @@ export function bridge(context: PluginContext): Plugin<BridgeConfig> {
       if (failures.length > 0) throw together(failures, `network ${source.name}`)
     },
 
+    rebuild: (request) => attachmentsFor(request).rebuild(request.found),
+
     async status(request) {
       const { ipam } = request.config
       if (ipam !== undefined) await context.delegate(ipam).status(request)

@@ -130,6 +130,16 @@ function make(context: PluginContext, files: NodeFiles | undefined): Plugin<Flan
       await saved.retain(request.validAttachments)
     },
 
+    async rebuild(request) {
+      if (!request.found.some(({ markedBy }) => markedBy.length > 0)) return
+      const { prevResult, ...kept } = await configOf(request)
+      const saved = savedOf(request)
+      // What another implementation attached is none of ours: its delegate has marked nothing.
+      for (const each of request.found.filter(({ markedBy }) => markedBy.includes(kept.type))) {
+        if (!(await saved.get(each))) await saved.put(each, kept)
+      }
+    },
+
     async status(request) {
       const source = await configOf(request).catch((cause: unknown) => {
         const { message, details } = toCniError(cause)

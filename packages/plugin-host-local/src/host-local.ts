@@ -12,7 +12,7 @@ import {
   toCniError,
   together,
 } from '@podfabric/cni'
-import { type Allocation, type Allocator, allocator, type Owner } from '@podfabric/ipam'
+import { type Allocation, type Allocator, adopt, allocator, type Owner } from '@podfabric/ipam'
 import { addressOf } from '@podfabric/netaddr'
 import { scoped } from '@podfabric/store'
 import { anyInterface } from './address-file.ts'
@@ -145,6 +145,18 @@ function make(
         toCniError(error, `addresses of container ${owner.containerId}, interface ${owner.ifName}`),
       )
       if (failures.length > 0) throw together(failures, 'collecting addresses')
+    },
+
+    async rebuild({ config: { pools }, source: { name: network }, found }) {
+      for (const { containerId, ifName, addresses } of found) {
+        const held = [...new Set(addresses.map(addressOf))]
+        if (held.length === 0) continue
+        const outcome = await adopt(own(), { pools, clock }, { network, containerId, ifName }, held)
+        if (outcome === 'taken') {
+          const facts = { network, containerId, ifName, addresses }
+          log.error('a container has addresses that are recorded for another', facts)
+        }
+      }
     },
 
     async status({ config, source }) {

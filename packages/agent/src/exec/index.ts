@@ -1,5 +1,6 @@
 export { bootOfMachine } from './boot.ts'
 export { callAgent } from './call-agent.ts'
+export { cacheVariable, defaultCacheFolder, type EvidenceOptions, nodeEvidence } from './evidence.ts'
 export { execOnPath } from './exec-on-path.ts'
 export { type InstallExecutableOptions, installExecutable, thinClient } from './install-executable.ts'
 export { type AgentSocket, type ListenOptions, listen, type Serve } from './listen.ts'

@@ -1,10 +1,14 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Exec, Log, PluginFactory } from '@podfabric/cni'
-import { systemClock } from '@podfabric/kernel'
+import type { Exec, Log, NetworkList, PluginFactory } from '@podfabric/cni'
+import { type Kernel, systemClock } from '@podfabric/kernel'
+import type { FileStore, FileStoreOptions } from '@podfabric/store/file'
 import { type Agent, agent } from '../agent.ts'
+import { failedOutcome } from '../protocol.ts'
 import { bootOfMachine } from './boot.ts'
+import { cacheVariable, defaultCacheFolder, nodeEvidence } from './evidence.ts'
 import { execOnPath } from './exec-on-path.ts'
+import { isDamage, tellingDamage } from './node-store.ts'
 
 /** Where a node keeps its state unless it is told otherwise. */
 export const defaultStateFolder = '/var/lib/podfabric'
@@ -30,46 +34,160 @@ export type NodeAgent = Agent & AsyncDisposable
  * The agent of the node that this machine is: the Linux kernel, the machine's clock, and the store in `agent.db` of the state
  * folder, which other processes may use at once. EOPNOTSUPP where the kernel cannot be worked on, with the reason; the store's
  * errors. The agent's process and an executable that finds no agent are made of the same.
+ *
+ * A store that is found to be damaged while the agent runs is closed, set aside and begun anew between two calls; the networks that
+ * were started are started again. What lived is found again: see `AgentOptions.evidence`.
  */
 export async function nodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
-  const { plugins, log, env = process.env, elsewhere = execOnPath(env) } = options
+  const { log } = options
   // Loaded now: an executable whose agent answers needs neither.
   const [{ linux }, { fileStore }] = await Promise.all([
     import('@podfabric/kernel-linux'),
     import('@podfabric/store/file'),
   ])
   const kernel = linux()
+  const open = () => openAgent(options, kernel, fileStore)
+  let current: OpenAgent
   try {
-    const path = join(env[stateVariable] || defaultStateFolder, 'agent.db')
-    const store = await fileStore({ path, clock: systemClock, log })
+    current = await open()
+  } catch (error) {
+    await kernel[Symbol.asyncDispose]()
+    throw error
+  }
+  const started = new Map<string, NetworkList>()
+  const underWay = new Set<Promise<unknown>>()
+  let renewing: Promise<void> | undefined
+
+  async function renew(): Promise<void> {
+    await Promise.allSettled([...underWay])
+    log.error('the state is damaged; it is opened anew', { state: current.path })
+    await current
+      .close()
+      .catch((error: unknown) => log.warn('the damaged state was not closed well', { error }))
+    current = await open()
+    for (const network of started.values()) {
+      await current.hosting
+        .start(network)
+        .catch((error: unknown) =>
+          log.error('a network did not start again', { network: network.name, error }),
+        )
+    }
+  }
+
+  /** A damaged state is renewed first; where that fails, the next call tries again. */
+  async function ready(): Promise<Agent> {
+    if (current.isDamaged()) {
+      renewing ??= renew().finally(() => {
+        renewing = undefined
+      })
+    }
+    await renewing
+    return current.hosting
+  }
+
+  function during<T>(work: Promise<T>): Promise<T> {
+    underWay.add(work)
+    return work.finally(() => underWay.delete(work))
+  }
+
+  return {
+    get exec() {
+      return current.hosting.exec
+    },
+    get runtime() {
+      return current.hosting.runtime
+    },
+    async start(network) {
+      const hosting = await ready()
+      await hosting.start(network)
+      started.set(network.name, network)
+    },
+    async serve(call, given) {
+      try {
+        const hosting = await ready()
+        return await during(hosting.serve(call, given))
+      } catch (error) {
+        return failedOutcome(error, call.stdin)
+      }
+    },
+    status: () => current.hosting.status(),
+    stop: () => current.hosting.stop(),
+    async [Symbol.asyncDispose]() {
+      const errors: unknown[] = []
+      for (const part of [() => current.close(), () => kernel[Symbol.asyncDispose]()]) {
+        try {
+          await part()
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+      if (errors.length > 0) throw new AggregateError(errors, 'the agent did not let go of everything')
+    },
+  }
+}
+
+/** An agent over one opening of the store. */
+interface OpenAgent {
+  readonly path: string
+  readonly hosting: Agent
+  isDamaged(): boolean
+  close(): Promise<void>
+}
+
+async function openAgent(
+  { plugins, log, env = process.env, elsewhere = execOnPath(env) }: NodeAgentOptions,
+  kernel: Kernel,
+  fileStore: (options: FileStoreOptions) => Promise<FileStore>,
+): Promise<OpenAgent> {
+  const path = join(env[stateVariable] || defaultStateFolder, 'agent.db')
+  let damaged = false
+  const damage = () => {
+    damaged = true
+  }
+  const store = await fileStore({
+    path,
+    clock: systemClock,
+    log: {
+      ...log,
+      error(message, facts = {}) {
+        if (isDamage(facts.error)) damage()
+        log.error(message, facts)
+      },
+    },
+  })
+  try {
+    // Each network's plugins rebuild what they had before their first call: a fresh store knows that it knows nothing.
+    if (store.recovered !== undefined) await store.recoveryDone()
     const hosting = agent({
       node: { name: env[nodeVariable] || hostname() },
       kernel,
-      store,
+      store: tellingDamage(store, damage),
       plugins,
       clock: systemClock,
       random: Math.random,
       log,
       boot: bootOfMachine(),
+      evidence: nodeEvidence({ kernel, log, cacheFolder: env[cacheVariable] || defaultCacheFolder }),
       elsewhere,
     })
     return {
-      ...hosting,
-      async [Symbol.asyncDispose]() {
+      path,
+      hosting,
+      isDamaged: () => damaged,
+      async close() {
         const errors: unknown[] = []
-        const parts = [hosting.stop, () => store[Symbol.asyncDispose](), () => kernel[Symbol.asyncDispose]()]
-        for (const part of parts) {
+        for (const part of [() => hosting.stop(), () => store[Symbol.asyncDispose]()]) {
           try {
             await part()
           } catch (error) {
             errors.push(error)
           }
         }
-        if (errors.length > 0) throw new AggregateError(errors, 'the agent did not let go of everything')
+        if (errors.length > 0) throw new AggregateError(errors, 'the agent did not let go of its store')
       },
     }
   } catch (error) {
-    await kernel[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
     throw error
   }
 }

@@ -1,5 +1,6 @@
 export type { Exec, ExecOutcome } from '../exec.ts'
 export type { CallOptions, CniRuntime, CniRuntimeOptions, RuntimeAttachment } from './cni-runtime.ts'
 export { type InProcess, type InProcessOptions, inProcess, type NetworkContext } from './in-process.ts'
+export { type LibcniAttachment, parseLibcniAttachment } from './libcni-cache.ts'
 export type { CachedAttachment } from './result-cache.ts'
 export { cniRuntime } from './runtime.ts'
