@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { codeOf, type FoundAttachment, findSandbox, type IfAddress, type Log } from '@podfabric/cni'
 import { type LibcniAttachment, parseLibcniAttachment } from '@podfabric/cni/runtime'
 import {
@@ -39,7 +39,9 @@ export function nodeEvidence(
   return async (network) => {
     const remembered = await rememberedIn(join(cacheFolder, 'results'), network, log)
     const marked = await markedOn(kernel, network)
-    const ends = marked.size > 0 ? await otherEnds(kernel, [...marked.values()]) : new Map<number, OtherEnd>()
+    const folders = [...remembered.values()].flatMap(({ netns }) => (netns ? [dirname(netns)] : []))
+    const ends =
+      marked.size > 0 ? await otherEnds(kernel, [...marked.values()], folders) : new Map<number, OtherEnd>()
     const found: FoundAttachment[] = []
     for (const name of new Set([...marked.keys(), ...remembered.keys()])) {
       const cached = remembered.get(name)
@@ -52,7 +54,11 @@ export function nodeEvidence(
       const addresses = [...new Set([...(seen?.addresses ?? []), ...listedFor(cached)])]
       const netns = cached?.netns ?? end?.path
       if (addresses.length === 0) {
-        log.warn('the addresses of an attachment that lives are not known', { network, containerId, ifName })
+        log.error('an attachment lives whose addresses are not known: they may be given again', {
+          network,
+          containerId,
+          ifName,
+        })
       }
       const markedBy = mark ? [mark.type] : []
       found.push({ containerId, ifName, ...(netns !== undefined && { netns }), addresses, markedBy })
@@ -111,39 +117,67 @@ interface OtherEnd extends Seen {
   readonly path: string
 }
 
+/** How often namespaces are looked for: a list of mounts that changes while it is read may lack some. */
+const passes = 5
+
 /** The container's ends of the node's veth links, by the indexes of these. */
-async function otherEnds(kernel: Kernel, marked: readonly Marked[]): Promise<ReadonlyMap<number, OtherEnd>> {
+async function otherEnds(
+  kernel: Kernel,
+  marked: readonly Marked[],
+  folders: readonly string[],
+): Promise<ReadonlyMap<number, OtherEnd>> {
   const wanted = new Map(marked.map((each) => [each.link.index, each]))
   const ends = new Map<number, OtherEnd>()
   const seen = new Set([kernel.netns.host.id])
-  for (const path of await namespacePaths()) {
-    if (ends.size === wanted.size) break
-    const netns = await openIfThere(kernel, path)
-    if (netns === undefined) continue
-    try {
-      if (seen.has(netns.id)) continue
-      seen.add(netns.id)
-      await inNamespace(kernel, netns, async (namespace) => {
-        for (const link of await namespace.links.list()) {
-          if (link.kind !== 'veth') continue
-          const mine = wanted.get(link.peerIndex)
-          if (mine === undefined || mine.ifName !== link.name || !isPeer(mine.link, link)) continue
-          ends.set(link.peerIndex, { path, addresses: await addressesOf(namespace, link.name) })
-        }
-      })
-    } finally {
-      await netns[Symbol.asyncDispose]()
+  const tried = new Set<string>()
+  for (let pass = 0; pass < passes && ends.size < wanted.size; pass++) {
+    for (const path of await namespacePaths(kernel, folders)) {
+      if (tried.has(path) || ends.size === wanted.size) continue
+      tried.add(path)
+      const netns = await openIfThere(kernel, path)
+      if (netns === undefined) continue
+      try {
+        if (seen.has(netns.id)) continue
+        seen.add(netns.id)
+        for (const [index, end] of await endsIn(kernel, netns, path, wanted)) ends.set(index, end)
+      } finally {
+        await netns[Symbol.asyncDispose]()
+      }
     }
   }
   return ends
+}
+
+function endsIn(
+  kernel: Kernel,
+  netns: Netns,
+  path: string,
+  wanted: ReadonlyMap<number, Marked>,
+): Promise<readonly (readonly [number, OtherEnd])[]> {
+  return inNamespace(kernel, netns, async (namespace) => {
+    const ends: (readonly [number, OtherEnd])[] = []
+    for (const link of await namespace.links.list()) {
+      if (link.kind !== 'veth') continue
+      const mine = wanted.get(link.peerIndex)
+      if (mine === undefined || mine.ifName !== link.name || !isPeer(mine.link, link)) continue
+      ends.push([link.peerIndex, { path, addresses: await addressesOf(namespace, link.name) }])
+    }
+    return ends
+  })
 }
 
 function isPeer(one: Link, other: VethLink): boolean {
   return one.kind === 'veth' && one.peerIndex === other.index && other.peerIndex === one.index
 }
 
-/** Bind mounts of namespaces, then the namespaces of processes, each of these once. */
-async function namespacePaths(): Promise<readonly string[]> {
+/** What lies beside namespaces that are known, bind mounts of namespaces, then the namespaces of processes, each of these once. */
+async function namespacePaths(kernel: Kernel, folders: readonly string[]): Promise<readonly string[]> {
+  const named = (await kernel.netns.list()).map(({ path }) => path)
+  const beside: string[] = []
+  for (const folder of new Set(folders)) {
+    const names = await unlessMissing(() => readdir(folder), [])
+    beside.push(...names.map((name) => join(folder, name)))
+  }
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').flatMap((line) => {
     const [, , , root = '', point = ''] = line.split(' ')
     return line.includes(' - nsfs ') && root.startsWith('net:') ? [unescaped(point)] : []
@@ -155,7 +189,7 @@ async function namespacePaths(): Promise<readonly string[]> {
     const inode = await readlink(path).catch(() => undefined)
     if (inode !== undefined && !processes.has(inode)) processes.set(inode, path)
   }
-  return [...new Set(mounts), ...processes.values()]
+  return [...new Set([...named, ...beside, ...mounts, ...processes.values()])]
 }
 
 /** proc(5): white space and backslashes of a path are octal. */
@@ -168,11 +202,10 @@ async function openIfThere(kernel: Kernel, path: string): Promise<Netns | undefi
     return await kernel.netns.open(path)
   } catch (error) {
     const code = codeOf(error)
-    // Its process ended, or another user's namespace: none of our containers is there.
-    if (code === 'ENOENT' || code === 'EINVAL' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM') {
-      return undefined
-    }
-    throw error
+    // This process lacks something: what is there was not seen.
+    if (code === 'EMFILE' || code === 'ENFILE' || code === 'ENOMEM') throw error
+    // Its process ended, it is no namespace, or another user's: none of our containers is there.
+    return undefined
   }
 }
 
