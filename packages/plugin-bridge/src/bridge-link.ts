@@ -8,9 +8,10 @@ import {
   type Resource,
   type ResultInterface,
 } from '@podfabric/cni'
-import { ownedAlias } from '@podfabric/kernel'
+import { type Link, ownedAlias } from '@podfabric/kernel'
 import { prefixFamily, randomMac } from '@podfabric/netaddr'
 import type { BridgeConfig } from './config.ts'
+import { linkIn } from './foreign-pair.ts'
 import { quietIpv6 } from './quiet-ipv6.ts'
 
 export interface BridgeResource extends Resource {
@@ -26,6 +27,42 @@ export function bridgeLink(
   addresses: () => readonly IfAddress[],
 ): BridgeResource {
   let described: ResultInterface | undefined
+
+  /** The bridge, which is there already for all containers but the first. */
+  const found = async (node: Namespace): Promise<Link> => {
+    const there = await linkIn(node, name)
+    if (there === undefined) {
+      await make(node)
+      return node.links.get(name)
+    }
+    const { kind, up } = there
+    if (kind !== 'bridge') {
+      throw new CniError('CNI_INVALID_NETWORK_CONFIG', `bridge: the link ${name} is a ${kind}, not a bridge`)
+    }
+    if (!up) await node.links.set(name, { up: true })
+    return there
+  }
+
+  const make = async (node: Namespace): Promise<void> => {
+    try {
+      await node.links.add({
+        kind: 'bridge',
+        name,
+        // Of its own: without, it changes with the bridge's ports, and every neighbor's table is wrong for a while.
+        mac: randomMac(random),
+        ...(mtu !== undefined && { mtu }),
+        up: true,
+        alias: bridgeAlias(network),
+      })
+    } catch (error) {
+      // Another call made it meanwhile.
+      if (codeOf(error) === 'EEXIST') return
+      throw error
+    }
+    // It has no carrier before its first port, so nothing of the detection has begun.
+    if (isGateway && families(addresses()).includes(6)) await quietIpv6(node, name)
+  }
+
   return {
     name: `bridge ${name}`,
     get interface() {
@@ -33,29 +70,7 @@ export function bridgeLink(
     },
     ensure: () =>
       onNode(kernel, async (node) => {
-        // A MAC address of its own: without, it changes with the bridge's ports, and every neighbor's table is wrong for a while.
-        const wishes = {
-          kind: 'bridge',
-          name,
-          mac: randomMac(random),
-          ...(mtu !== undefined && { mtu }),
-        } as const
-        try {
-          await node.links.add({ ...wishes, up: true, alias: bridgeAlias(network) })
-          // It has no carrier before its first port, so nothing of the detection has begun.
-          if (isGateway && families(addresses()).includes(6)) await quietIpv6(node, name)
-        } catch (error) {
-          if (codeOf(error) !== 'EEXIST') throw error
-          const { kind, up } = await node.links.get(name)
-          if (kind !== 'bridge') {
-            throw new CniError(
-              'CNI_INVALID_NETWORK_CONFIG',
-              `bridge: the link ${name} is a ${kind}, not a bridge`,
-            )
-          }
-          if (!up) await node.links.set(name, { up: true })
-        }
-        const { mac, mtu: octets } = await node.links.get(name)
+        const { mac, mtu: octets } = await found(node)
         described = { name, mac, mtu: octets }
         if (!isGateway) return
         for (const address of addresses()) await addAddress(node, name, address)

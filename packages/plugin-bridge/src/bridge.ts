@@ -64,12 +64,14 @@ export function bridge(context: PluginContext): Plugin<BridgeConfig> {
     parse: parseBridgeConfig,
 
     async add(request) {
-      // Refused before anything is recorded: there is nothing to attach to.
-      await inSandbox(kernel, request.netns, async () => undefined)
-      const made = await attachmentsFor(request).add(request, (intent) => planOf(context, request, intent), {
-        exists: ({ netns, ifName }) => hasInterface(kernel, netns, ifName),
-        signal: request.signal,
-      })
+      // Refused before anything is recorded where there is nothing to attach to; and open all along, so that each resource
+      // finds it so.
+      const made = await inSandbox(kernel, request.netns, () =>
+        attachmentsFor(request).add(request, (intent) => planOf(context, request, intent), {
+          exists: ({ netns, ifName }) => hasInterface(kernel, netns, ifName),
+          signal: request.signal,
+        }),
+      )
       return mergeResults(request.prevResult, made)
     },
 
@@ -148,7 +150,7 @@ function planOf(
       link,
       ...(config.ipMasq ? [masquerade(kernel, source.name, config.bridge, subnets)] : []),
       pair,
-      containerNetwork(kernel, intent, wanted),
+      containerNetwork(kernel, intent, config, wanted),
     ],
     result() {
       const { ips, routes } = wanted()
@@ -179,7 +181,7 @@ function foreignList(
     ...(type === undefined ? [] : [ipamResource(() => context.delegate(type), request, intent)]),
     bridgeLink(context, source.name, config, () => bridgeAddresses(checked.ips)),
     foreignPair(kernel, intent, config.bridge, prevResult),
-    containerNetwork(kernel, intent, () => checked),
+    containerNetwork(kernel, intent, config, () => checked),
   ]
 }
 

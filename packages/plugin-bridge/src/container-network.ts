@@ -8,6 +8,7 @@ import {
 } from '@podfabric/cni'
 import { type KernelError, type Operation, ownership, type Route } from '@podfabric/kernel'
 import { prefixFamily } from '@podfabric/netaddr'
+import type { BridgeConfig } from './config.ts'
 import { quietIpv6 } from './quiet-ipv6.ts'
 
 /** What the container's interface shall have. */
@@ -16,10 +17,11 @@ export interface ContainerNetwork {
   readonly routes: readonly ResultRoute[]
 }
 
-/** Addresses and routes inside the container. They go with its interface. */
+/** The container's interface up, with its addresses and routes. They go with it. */
 export function containerNetwork(
   kernel: Kernel,
   { ifName, netns = '' }: { readonly ifName: string; readonly netns?: string },
+  { disableContainerInterface: down }: Pick<BridgeConfig, 'disableContainerInterface'>,
   wanted: () => ContainerNetwork,
 ): Resource {
   return {
@@ -29,6 +31,7 @@ export function containerNetwork(
         const { ips, routes } = wanted()
         if (ips.some(({ address }) => prefixFamily(address) === 6)) await quietIpv6(sandbox, ifName)
         const operations: Operation[] = [
+          ...(down ? [] : [{ op: 'link.set', name: ifName, change: { up: true } } as const]),
           ...ips.map(
             ({ address }): Operation => ({
               op: 'address.add',

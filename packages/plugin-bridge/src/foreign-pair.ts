@@ -63,7 +63,8 @@ export function foreignPair(
   }
 }
 
-async function linkIn(namespace: Namespace, name: string): Promise<Link | undefined> {
+/** The link of a name, if there is one. */
+export async function linkIn(namespace: Namespace, name: string): Promise<Link | undefined> {
   try {
     return await namespace.links.get(name)
   } catch (error) {

@@ -1,13 +1,13 @@
 import type { Kernel, Prefix, Resource } from '@podfabric/cni'
 import { CniError, codeOf, onNode } from '@podfabric/cni'
-import { type NftCommand, type NftFamily, ownedAlias } from '@podfabric/kernel'
+import { type Nft, type NftCommand, type NftFamily, ownedAlias } from '@podfabric/kernel'
 import { prefixFamily } from '@podfabric/netaddr'
 
 const families = ['ip', 'ip6'] as const
 
 /**
- * Packets of the network's subnets that leave by another link than the bridge carry the node's address. One chain for each
- * subnet, in a table of the network's own: how many containers there are makes no difference, and nothing of one
+ * Packets of the network's subnets that leave by another link than the bridge carry the node's address. One chain and
+ * set for each subnet, in a table of the network's own: how many containers there are makes no difference, and nothing of one
  * container has to be found again.
  */
 export function masquerade(
@@ -22,10 +22,12 @@ export function masquerade(
       onNode(kernel, async ({ nft }) => {
         for (const subnet of subnets()) {
           try {
-            await nft.apply(commandsFor(network, bridge, subnet))
+            // Where the set is, the rule is. To the kernel this is nothing new, and costs nothing: a transaction that it
+            // refuses because something is there already would wait for all processors.
+            await nft.apply([within(network, bridge, subnet)])
           } catch (error) {
-            // The chain is created, not added: where it is, its rule is.
-            if (codeOf(error) !== 'EEXIST') throw error
+            if (codeOf(error) !== 'ENOENT') throw error
+            await make(nft, network, bridge, subnet)
           }
         }
       }),
@@ -58,12 +60,29 @@ export async function removeMasquerade(kernel: Kernel, network: string): Promise
   })
 }
 
+async function make(nft: Nft, network: string, bridge: string, subnet: Prefix): Promise<void> {
+  try {
+    await nft.apply(commandsFor(network, bridge, subnet))
+  } catch (error) {
+    // The chain is created, not added: another call made it meanwhile, and its rule.
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+/** The bridge, among the links by which the subnet's packets stay within the network. */
+function within(network: string, bridge: string, subnet: Prefix): NftCommand {
+  const at = { family: familyOf(subnet), table: tableName(network) } as const
+  return { verb: 'add', object: { kind: 'elements', ...at, set: chainName(subnet), elements: [bridge] } }
+}
+
 function commandsFor(network: string, bridge: string, subnet: Prefix): readonly NftCommand[] {
-  const family = prefixFamily(subnet) === 4 ? 'ip' : 'ip6'
+  const family = familyOf(subnet)
   const at = { family, table: tableName(network) } as const
   const chain = chainName(subnet)
   return [
     { verb: 'add', object: table(family, network) },
+    { verb: 'add', object: { kind: 'set', ...at, name: chain, type: 'ifname' } },
+    within(network, bridge, subnet),
     {
       verb: 'create',
       object: {
@@ -81,7 +100,7 @@ function commandsFor(network: string, bridge: string, subnet: Prefix): readonly 
         chain,
         expressions: [
           { match: family === 'ip' ? 'ip saddr' : 'ip6 saddr', value: subnet },
-          { match: 'oifname', op: '!=', value: bridge },
+          { match: 'oifname', op: '!=', value: { set: chain } },
           {
             match: family === 'ip' ? 'ip daddr' : 'ip6 daddr',
             op: '!=',
@@ -103,7 +122,11 @@ function tableName(network: string): string {
   return `podfabric-bridge-${network}`
 }
 
-/** Colons have no place in a name of nftables. */
+function familyOf(subnet: Prefix): 'ip' | 'ip6' {
+  return prefixFamily(subnet) === 4 ? 'ip' : 'ip6'
+}
+
+/** Of the chain and of its set. Colons have no place in a name of nftables. */
 function chainName(subnet: Prefix): string {
   return `masquerade-${subnet.replaceAll(':', '_').replace('/', '-')}`
 }

@@ -81,7 +81,6 @@ export function vethPair(
           const peer = { name: ifName, netns, ...(mac && { mac }), ...size }
           await node.links.add({ kind: 'veth', name, alias, bridge, up: true, peer, ...size })
           if (hairpin || isolated) await node.links.set(name, { port: { hairpin, isolated } })
-          if (!down) await sandbox.links.set(ifName, { up: true })
           const inside = await sandbox.links.get(ifName)
           const outside = await node.links.get(name)
           interfaces = [
