@@ -10,8 +10,13 @@ const home = join(dirname(fileURLToPath(import.meta.url)), '..')
 const [major, minor] = process.versions.node.split('.').map(Number)
 const supported = major > 22 || (major === 22 && minor >= 18)
 
+/** Threads for what waits in the kernel: each of many links in deletion takes one for some 20 ms. Node has four of itself. */
+const threads = '32'
+
 /** `name` is that of a module at the top of `src` and, built, of `dist`. */
 export async function launch(name) {
+  // Node reads it when the first thread is needed, which is later than this.
+  process.env.UV_THREADPOOL_SIZE ??= threads
   // In a clone the sources run as they are, so that they are never older than what was edited; a published package has only dist.
   const source = join(home, 'src', `${name}.ts`)
   const flags = existsSync(source)

@@ -2,7 +2,7 @@
 // executes them. Both run in a small program of ours, so that this process' size costs neither of them anything.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** Debian's containernetworking-plugins. */
 export const goFolder = '/usr/lib/cni'
@@ -37,8 +37,17 @@ export interface Peers {
   floorDelete(first: number, count: number): readonly number[]
   /** Milliseconds of each call of Go's bridge, which executes host-local. */
   go(command: 'ADD' | 'DEL', calls: readonly GoCall[]): readonly number[]
-  /** The same calls, `concurrency` at a time, in milliseconds altogether. */
+  /** Milliseconds of each call of another executable, made the same way. */
+  executed(executable: Executable, command: 'ADD' | 'DEL', calls: readonly GoCall[]): readonly number[]
+  /** The same calls of Go's bridge, `concurrency` at a time, in milliseconds altogether. */
   goTogether(command: 'DEL', calls: readonly GoCall[], concurrency: number): Promise<number>
+}
+
+export interface Executable {
+  readonly path: string
+  readonly stdin: string
+  /** Besides CNI's. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface GoCall {
@@ -63,7 +72,8 @@ export function peers(folder: string): Peers {
       .trim()
       .split('\n')
       .map((line) => Number(line) / 1e6)
-  const script = (command: string, calls: readonly GoCall[]) =>
+  const bridge: Executable = { path: join(goFolder, 'bridge'), stdin: conf }
+  const script = ({ path, stdin, env = {} }: Executable, command: string, calls: readonly GoCall[]) =>
     calls
       .map(({ containerId, netns }) =>
         [
@@ -71,26 +81,30 @@ export function peers(folder: string): Peers {
           `CNI_CONTAINERID=${containerId}`,
           `CNI_NETNS=${netns}`,
           'CNI_IFNAME=eth0',
-          `CNI_PATH=${goFolder}`,
+          `CNI_PATH=${dirname(path)}`,
           'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+          ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
           '',
-          conf,
+          stdin,
           '.',
           '',
         ].join('\n'),
       )
       .join('')
-  const executed = (command: string, calls: readonly GoCall[]) =>
-    execFileSync(program, ['exec', join(goFolder, 'bridge')], {
-      input: script(command, calls),
-      encoding: 'utf8',
-    })
+  const executed: Peers['executed'] = (executable, command, calls) =>
+    milliseconds(
+      execFileSync(program, ['exec', executable.path], {
+        input: script(executable, command, calls),
+        encoding: 'utf8',
+      }),
+    )
   return {
     floorAdd: (bridge, first, paths) =>
       milliseconds(execFileSync(program, ['add', bridge, String(first), ...paths], { encoding: 'utf8' })),
     floorDelete: (first, count) =>
       milliseconds(execFileSync(program, ['del', String(first), String(count)], { encoding: 'utf8' })),
-    go: (command, calls) => milliseconds(executed(command, calls)),
+    executed,
+    go: (command, calls) => executed(bridge, command, calls),
     async goTogether(command, calls, concurrency) {
       const { spawn } = await import('node:child_process')
       const began = performance.now()
@@ -100,7 +114,7 @@ export function peers(folder: string): Peers {
           const child = spawn(program, ['exec', join(goFolder, 'bridge')], {
             stdio: ['pipe', 'ignore', 'inherit'],
           })
-          child.stdin.end(script(command, own))
+          child.stdin.end(script(bridge, command, own))
           return new Promise<void>((resolve, reject) => {
             child.on('error', reject)
             child.on('close', (code) => (code === 0 ? resolve() : reject(new Error(`exit code ${code}`))))

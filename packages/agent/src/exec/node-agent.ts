@@ -45,7 +45,7 @@ export async function nodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
     import('@podfabric/kernel-linux'),
     import('@podfabric/store/file'),
   ])
-  const kernel = linux()
+  const kernel = linux({ deletions: deletionsWith(process.env.UV_THREADPOOL_SIZE) })
   const open = () => openAgent(options, kernel, fileStore)
   let current: OpenAgent
   try {
@@ -190,4 +190,13 @@ async function openAgent(
     await store[Symbol.asyncDispose]()
     throw error
   }
+}
+
+/**
+ * How many deletions may wait in the kernel at once, each in a thread of Node's pool. Two threads of a larger pool stay free for
+ * files and names, one of the four that there are unless `UV_THREADPOOL_SIZE` says otherwise.
+ */
+export function deletionsWith(poolSize: string | undefined): number {
+  const threads = /^[0-9]{1,4}$/.test(poolSize ?? '') ? Number(poolSize) : 4
+  return Math.max(1, threads > 4 ? threads - 2 : threads - 1)
 }
