@@ -2,6 +2,7 @@ import { compareOperations } from '@podfabric/kernel/testing'
 import { linuxAvailable } from '@podfabric/kernel-linux'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
+import { nftScenario } from './differential/nft-transactions.ts'
 import { operationScenario } from './differential/scenarios.ts'
 import { bothKernels, type Pair } from './differential/subjects.ts'
 
@@ -20,11 +21,26 @@ describe.skipIf(!availability.available)(
     it(
       'with operations on links, addresses, routes, rules, neighbors, fdb and sysctls: outcomes, tables, route choice',
       async () => {
-        pair = bothKernels()
+        pair ??= bothKernels()
         const { subjects } = pair
         await fc.assert(
           fc.asyncProperty(operationScenario, async (scenario) => {
             expect((await compareOperations(scenario, subjects)) ?? 'no difference').toBe('no difference')
+          }),
+          { numRuns: RUNS, seed: SEED },
+        )
+      },
+      LIMIT,
+    )
+
+    it(
+      'with transactions of nftables: outcomes, and what is there afterwards',
+      async () => {
+        pair ??= bothKernels()
+        const { subjects } = pair
+        await fc.assert(
+          fc.asyncProperty(nftScenario, async (scenario) => {
+            expect((await compareOperations(scenario, subjects, 0)) ?? 'no difference').toBe('no difference')
           }),
           { numRuns: RUNS, seed: SEED },
         )

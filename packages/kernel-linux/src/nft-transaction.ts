@@ -55,14 +55,24 @@ export interface NftStep {
 /** What is known of a set that is there already. ENOENT. */
 export type NftSetLookup = (family: NftObject['family'], table: string, name: string) => NftSetFacts
 
-/** The messages of a transaction, without its frame. EINVAL, naming the command; what `lookup` throws. */
-export function transactionSteps(commands: readonly NftCommand[], lookup: NftSetLookup): readonly NftStep[] {
+/**
+ * The messages of a transaction, without its frame. EINVAL, naming the command; what `lookup` throws. `before` is told the
+ * messages of all commands in front of such a one: the kernel may have refused one of them first.
+ */
+export function transactionSteps(
+  commands: readonly NftCommand[],
+  lookup: NftSetLookup,
+  before: (steps: readonly NftStep[]) => void = () => undefined,
+): readonly NftStep[] {
   const transaction = new Transaction(lookup)
   for (const command of commands) {
+    const { length } = transaction.steps
     try {
       transaction.add(command)
     } catch (error) {
-      if (!(error instanceof KernelError) || error.operation !== 'nft') throw error
+      if (!(error instanceof KernelError)) throw error
+      before(transaction.steps.slice(0, length))
+      if (error.operation !== 'nft') throw error
       const reason = error.message.slice('nft: '.length, -` (${error.code})`.length)
       throw new KernelError(error.code, commandText(command), reason, { cause: error })
     }

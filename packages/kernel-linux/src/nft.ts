@@ -3,9 +3,9 @@ import { kernelError, type Label } from './errno.ts'
 import { Attributes, NLM_F_ACK, NLM_F_ACK_TLVS } from './netlink-message.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts'
 import { generation, readRuleset } from './nft-list.ts'
-import { batchBegin, batchEnd, NFGEN_LENGTH, NFT_GETSET, nftMessage } from './nft-message.ts'
+import { batchBegin, batchEnd, NFGEN_LENGTH, NFT_DELSET, NFT_GETSET, nftMessage } from './nft-message.ts'
 import { readSetFacts } from './nft-set.ts'
-import { blamed, commandText, type NftSetLookup, transactionSteps } from './nft-transaction.ts'
+import { blamed, commandText, type NftSetLookup, type NftStep, transactionSteps } from './nft-transaction.ts'
 import type { Syscalls } from './syscall.ts'
 
 const NLMSGERR_ATTR_MSG = 1
@@ -21,24 +21,40 @@ export function applyNft(
   if (commands.length === 0) return
   const socket = openNetfilter(sys, namespaceFd, label)
   try {
-    const steps = transactionSteps(commands, setLookup(socket))
-    const last = steps.at(-1)?.writer
-    if (last === undefined) return
-    const sequence = socket.reserve(steps.length + 2)
-    const messages = [
-      batchBegin().finish(sequence, 0),
-      ...steps.map(({ writer }, i) => writer.finish(sequence + 1 + i, writer === last ? NLM_F_ACK : 0)),
-      batchEnd().finish(sequence + 1 + steps.length, 0),
-    ]
-    const failure = socket.batch(messages, sequence, label)
-    if (failure === undefined) return
-    const step = steps[failure.sequence - sequence - 1]
-    const operation = step === undefined ? label : () => commandText(step.command)
-    const message = messages[failure.sequence - sequence]
-    throw kernelError(failure.result, operation, reasonOf(failure, message))
+    const steps = transactionSteps(commands, setLookup(socket), (before) =>
+      send(socket, before, 'try', label),
+    )
+    send(socket, steps, 'apply', label)
   } finally {
     socket.close()
   }
+}
+
+/**
+ * To try is to have a last message that no kernel takes, so that all in front of it is looked at and taken back. The error
+ * is the first command's that was refused.
+ */
+function send(
+  socket: NetlinkSocket,
+  steps: readonly NftStep[],
+  purpose: 'apply' | 'try',
+  label: Label,
+): void {
+  const last = steps.at(-1)?.writer
+  if (last === undefined) return
+  const sequence = socket.reserve(steps.length + 2)
+  const end = purpose === 'apply' ? batchEnd() : nftMessage(NFT_DELSET, 'inet')
+  const messages = [
+    batchBegin().finish(sequence, 0),
+    ...steps.map(({ writer }, i) => writer.finish(sequence + 1 + i, writer === last ? NLM_F_ACK : 0)),
+    end.finish(sequence + 1 + steps.length, 0),
+  ]
+  const failure = socket.batch(messages, sequence, label)
+  if (failure === undefined || (purpose === 'try' && failure.sequence > sequence + steps.length)) return
+  const step = steps[failure.sequence - sequence - 1]
+  const operation = step === undefined ? label : () => commandText(step.command)
+  const message = messages[failure.sequence - sequence]
+  throw kernelError(failure.result, operation, reasonOf(failure, message))
 }
 
 export async function listNft(sys: Syscalls, namespaceFd: number): Promise<readonly NftObject[]> {

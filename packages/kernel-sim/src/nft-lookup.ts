@@ -177,7 +177,7 @@ function anonymous(
   if (map.length === 0) throw invalid('there is nothing in the map to look up')
   const to = dataOf(map)
   const parsed = map.map((one) =>
-    parseElement('of a rule', { key: kinds, to, interval: true }, one.key, scope.chainOf, one.to),
+    parseElement('of a rule', { key: kinds, to, interval: true }, one.key, one.to),
   )
   const set = new SetState(
     'of a rule',
@@ -188,7 +188,7 @@ function anonymous(
     },
     false,
   )
-  for (const element of parsed) set.add(element, false)
+  for (const element of parsed) set.add(element, false, scope.chainOf)
   scope.keep(set)
   return set
 }

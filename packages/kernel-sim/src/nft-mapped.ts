@@ -11,7 +11,9 @@ export interface Mapped {
   /** Equal for what is equal. */
   readonly text: string
   readonly verdict?: 'accept' | 'drop' | 'return' | 'jump' | 'goto'
-  /** Where the verdict leads to. */
+  /** The name of the chain that the verdict leads to. */
+  readonly leadsTo?: string
+  /** That chain, from when the element is in its map. */
   readonly chain?: ChainState
   /** Of an address, with or without a port. */
   readonly translate?: Readonly<
@@ -23,17 +25,16 @@ export function isVerdict(value: NftMapping['to']): value is NftVerdict {
   return typeof value === 'object' && ('verdict' in value || 'jump' in value || 'goto' in value)
 }
 
-/** EINVAL where it is not of the map's type; what `chainOf` throws. */
+/** EINVAL where it is not of the map's type. */
 export function mappedValue(
   name: string,
   to: 'verdict' | Kinds | undefined,
   value: NftMapping['to'],
-  chainOf: (name: string) => ChainState,
 ): Mapped {
   if (to === undefined) throw invalid(`${name} is a set: its elements have no values`)
   if (to === 'verdict') {
     if (!isVerdict(value)) throw invalid(`map ${name} maps to verdicts, not to ${JSON.stringify(value)}`)
-    return mappedVerdict(value, chainOf)
+    return mappedVerdict(value)
   }
   if (isVerdict(value)) throw invalid(`map ${name} maps to ${to.join(' . ')}, not to verdicts`)
   const data = keyInterval(to, value)
@@ -51,13 +52,13 @@ export function mappedValue(
   return { ...mapped, translate: { SNAT: wish('SNAT'), DNAT: wish('DNAT') } }
 }
 
-function mappedVerdict(value: NftVerdict, chainOf: (name: string) => ChainState): Mapped {
+function mappedVerdict(value: NftVerdict): Mapped {
   if ('jump' in value) {
     return {
       to: { jump: value.jump },
       text: `jump ${value.jump}`,
       verdict: 'jump',
-      chain: chainOf(value.jump),
+      leadsTo: value.jump,
     }
   }
   if ('goto' in value) {
@@ -65,7 +66,7 @@ function mappedVerdict(value: NftVerdict, chainOf: (name: string) => ChainState)
       to: { goto: value.goto },
       text: `goto ${value.goto}`,
       verdict: 'goto',
-      chain: chainOf(value.goto),
+      leadsTo: value.goto,
     }
   }
   const { verdict } = value

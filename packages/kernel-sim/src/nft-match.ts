@@ -36,7 +36,7 @@ export function compileMatch(match: NftMatch, known: RuleProtocols, scope: RuleS
   if (list.length === 0) throw invalid(`${match.match.join(' . ')}: there is nothing in the list to match`)
   const facts = { key: key.kinds, interval: true }
   const set = new SetState('of a rule', facts, false)
-  for (const one of list) set.add(parseElement('of a rule', facts, one, scope.chainOf), false)
+  for (const one of list) set.add(parseElement('of a rule', facts, one), false, scope.chainOf)
   return compileSet(key, set, op === '!=')
 }
 

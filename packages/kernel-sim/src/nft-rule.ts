@@ -1,10 +1,4 @@
-import {
-  KernelError,
-  type NftExpression,
-  type NftLookup,
-  type NftRule,
-  type NftTarget,
-} from '@podfabric/kernel'
+import type { KernelError, NftExpression, NftLookup, NftRule, NftTarget } from '@podfabric/kernel'
 import { AddressError, familyOf, isUnspecified, parseIp } from '@podfabric/netaddr'
 import { ipProtocols } from '@podfabric/wire'
 import type { Dropped, Rejected } from './netfilter.ts'
@@ -12,6 +6,7 @@ import type { TranslationStatement, TranslationWish } from './netfilter-view.ts'
 import type { ChainState } from './nft-chain.ts'
 import type { Step } from './nft-field.ts'
 import { isSameKinds, type Kinds } from './nft-key.ts'
+import { listedExpressions } from './nft-listed-rule.ts'
 import {
   type CompiledLookup,
   checkKinds,
@@ -69,7 +64,7 @@ interface Counter {
 export interface RuleNames {
   /** ENOENT. */
   setOf(name: string): SetState
-  /** ENOENT. */
+  /** A chain to jump to. ENOENT, EOPNOTSUPP. */
   chainOf(name: string): ChainState
 }
 
@@ -94,7 +89,7 @@ export function compileRule(spec: NftRule, handle: number, names: RuleNames): Ru
       sets.push(set)
       return set
     },
-    chainOf: (name) => jumpable(names, name),
+    chainOf: (name) => names.chainOf(name),
     keep(map) {
       chains.push(...map.chains)
     },
@@ -197,17 +192,6 @@ function because(spec: NftRule, handle: number): Readonly<Record<string, string 
   return spec.comment === undefined ? place : { ...place, comment: spec.comment }
 }
 
-/** ENOENT, EOPNOTSUPP. */
-export function jumpable(names: Pick<RuleNames, 'chainOf'>, name: string): ChainState {
-  const chain = names.chainOf(name)
-  if (chain.base === undefined) return chain
-  throw new KernelError(
-    'EOPNOTSUPP',
-    'nft add rule',
-    `${name} is a base chain: packets enter it at a hook only`,
-  )
-}
-
 function onlyTcp(known: RuleProtocols, steps: Step[]): void {
   if (known.protocol !== undefined && known.protocol !== ipProtocols.tcp) {
     throw invalid('a tcp reset answers TCP only')
@@ -293,5 +277,5 @@ export function listedRule(rule: RuleState): NftRule {
     const { packets, bytes } = counters[next++] ?? expression.counter
     return { counter: { packets, bytes } }
   })
-  return { ...spec, expressions, handle }
+  return { ...spec, expressions: listedExpressions(expressions), handle }
 }

@@ -13,7 +13,7 @@ import {
   type NftTable,
 } from '@podfabric/kernel'
 import { ChainState } from './nft-chain.ts'
-import { compileRule, jumpable, listedRule, type RuleState } from './nft-rule.ts'
+import { compileRule, listedRule, type RuleState } from './nft-rule.ts'
 import { factsOf, NamedSet, parseElement } from './nft-set.ts'
 import { TableState } from './nft-table.ts'
 import { needsValidation, validateChain } from './nft-validate.ts'
@@ -151,35 +151,45 @@ export class Ruleset {
     const { facts, name } = set
     if (!('map' in object) && facts.to !== undefined)
       throw invalid(`${name} is a map: its elements have values`)
-    const chainOf = (chain: string): ChainState =>
-      jumpable({ chainOf: (wanted) => this.#chain(table, wanted) }, chain)
+    const chainOf = (chain: string): ChainState => this.#jumpable(table, chain)
     const parsed =
       'map' in object
-        ? object.elements.map(({ key, to }) => parseElement(name, facts, key, chainOf, to))
-        : object.elements.map((key) => parseElement(name, facts, key, chainOf))
+        ? object.elements.map(({ key, to }) => parseElement(name, facts, key, to))
+        : object.elements.map((key) => parseElement(name, facts, key))
     for (const element of parsed) {
-      const undo = set.add(element, exclusive)
+      const undo = set.add(element, exclusive, chainOf)
       if (undo !== undefined) this.#undo.push(undo)
     }
-    if (parsed.some(({ mapped }) => mapped?.chain !== undefined)) this.#unchecked.add(table)
+    if (parsed.some(({ mapped }) => mapped?.leadsTo !== undefined)) this.#unchecked.add(table)
   }
 
   #deleteElements(object: NftSetElements | NftMapKeys): void {
     const table = this.#table(object.family, object.table)
     const set = this.#set(table, 'map' in object ? object.map : object.set)
     const keys = 'map' in object ? object.elements.map(({ key }) => key) : object.elements
-    const chainOf = (chain: string): ChainState => this.#chain(table, chain)
-    const parsed = keys.map((key) => parseElement(set.name, set.facts, key, chainOf))
+    const parsed = keys.map((key) => parseElement(set.name, set.facts, key))
     for (const element of parsed) this.#undo.push(set.delete(element))
   }
 
   #addRule(spec: NftRule): void {
-    const table = this.#table(spec.family, spec.table)
-    const chain = this.#chain(table, spec.chain)
-    const rule = compileRule(spec, table.nextHandle(), {
-      setOf: (name) => this.#set(table, name),
-      chainOf: (name) => this.#chain(table, name),
+    // As nft(8), whatever is wrong with the rule itself is told before names that are not there.
+    const { family, table: tableName } = spec
+    const table = this.tables.get(tableKey(family, tableName))
+    let missingChain: unknown
+    const handle = table?.nextHandle() ?? 0
+    const rule = compileRule(spec, handle, {
+      setOf: (name) => this.#set(this.#table(family, tableName), name),
+      chainOf: (name) => {
+        try {
+          return this.#jumpable(this.#table(family, tableName), name)
+        } catch (error) {
+          missingChain ??= error
+          return new ChainState({ kind: 'chain', family, table: tableName, name })
+        }
+      },
     })
+    const chain = this.#chain(this.#table(family, tableName), spec.chain)
+    if (table === undefined || missingChain !== undefined) throw missingChain
     chain.rules.push(rule)
     refer(table, rule, 1)
     if (needsValidation(rule.terminal)) this.#unchecked.add(table)
@@ -213,8 +223,7 @@ export class Ruleset {
   #deleteChain({ family, table: tableName, name }: NftChain): void {
     const table = this.#table(family, tableName)
     const chain = this.#chain(table, name)
-    const own = chain.rules.flatMap(({ chains }) => chains).filter((to) => to === chain).length
-    if (chain.uses > own) throw busy(`chain ${tableName} ${name}`, 'rules or elements of maps lead to it')
+    if (chain.uses > 0) throw busy(`chain ${tableName} ${name}`, 'rules or elements of maps lead to it')
     this.#flushChain(table, chain)
     this.#remove(table.chains, name)
     if (chain.base !== undefined) this.#remove(table.bases, name)
@@ -290,6 +299,13 @@ export class Ruleset {
 
   #chain(table: TableState, name: string): ChainState {
     return table.chains.get(name) ?? fail(missing(`chain ${table.spec.name} ${name}`))
+  }
+
+  #jumpable(table: TableState, name: string): ChainState {
+    const chain = this.#chain(table, name)
+    if (chain.base === undefined) return chain
+    const reason = `${name} is a base chain: packets enter it at a hook only`
+    throw new KernelError('EOPNOTSUPP', 'nft add', reason)
   }
 
   #set(table: TableState, name: string): NamedSet {

@@ -35,12 +35,11 @@ export function factsOf(spec: NftSet | NftMap): SetFacts {
   return { ...facts, to: spec.to === 'verdict' ? 'verdict' : kindsOfType(spec.name, spec.to) }
 }
 
-/** An element as a set takes it; without a value where a map's is to be deleted. EINVAL; what `chainOf` throws. */
+/** An element as a set takes it; without a value where a map's is to be deleted. EINVAL. */
 export function parseElement(
   name: string,
   { interval, key: kinds, to }: SetFacts,
   key: NftKey,
-  chainOf: (name: string) => ChainState,
   value?: NftMapping['to'],
 ): ParsedElement {
   if (kinds.includes('ifname') && [key].flat().some((one) => typeof one === 'string' && one.endsWith('*'))) {
@@ -48,7 +47,7 @@ export function parseElement(
   }
   const found = keyInterval(kinds, key)
   if (!interval && !isSingle(found)) throw invalid(`set ${name} takes ${key} only with the interval flag`)
-  const mapped = value === undefined ? undefined : mappedValue(name, to, value, chainOf)
+  const mapped = value === undefined ? undefined : mappedValue(name, to, value)
   return { key, interval: found, mapped }
 }
 
@@ -72,9 +71,14 @@ export class SetState {
 
   /**
    * Adds an element; returns what takes it out again, or undefined where it was there. EEXIST for an overlap, and for a
-   * key that is mapped to something else.
+   * key that is mapped to something else; what `chainOf` throws.
    */
-  add({ key, interval, mapped }: ParsedElement, exclusive: boolean): (() => void) | undefined {
+  add(
+    { key, interval, mapped: parsed }: ParsedElement,
+    exclusive: boolean,
+    chainOf: (name: string) => ChainState,
+  ): (() => void) | undefined {
+    const mapped = parsed?.leadsTo === undefined ? parsed : { ...parsed, chain: chainOf(parsed.leadsTo) }
     const exists = (reason: string): KernelError =>
       new KernelError('EEXIST', `nft add element ${this.name}`, `${key} ${reason}`)
     const place = this.elements.placeOf(interval)

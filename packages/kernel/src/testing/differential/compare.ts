@@ -13,17 +13,18 @@ export interface Subject {
   pass(time: number): Promise<void>
 }
 
-/** How long two kernels may take to come to the same state, in milliseconds: Linux does some things later. */
+/** How long two kernels may take to come to the same state, in milliseconds: Linux does some things of links later. */
 const PATIENCE = 10_000
 const PAUSE = 15
 
 /**
  * Runs a scenario on both kernels. Undefined where every operation had the same outcome and the states came to be
- * the same; else what differs, below the commands, as text for a person.
+ * the same, within `patience` milliseconds; else what differs, below the commands, as text for a person.
  */
 export async function compareOperations(
   scenario: Scenario,
   subjects: readonly [Subject, Subject],
+  patience = PATIENCE,
 ): Promise<string | undefined> {
   const [first, second] = [await start(subjects[0], scenario), await start(subjects[1], scenario)]
   try {
@@ -33,7 +34,7 @@ export async function compareOperations(
       const accounts = [await first.account(), await second.account()] as const
       const found = differences(names, accounts, steps)
       if (found.length === 0) return undefined
-      if (waited >= PATIENCE) return report(steps, accounts[1].outcomes, found)
+      if (waited >= patience) return report(steps, accounts[1].outcomes, found)
       await Promise.all(subjects.map((subject) => subject.pass(PAUSE)))
     }
   } finally {

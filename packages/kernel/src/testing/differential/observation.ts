@@ -2,6 +2,7 @@ import { KernelError } from '../../error.ts'
 import type { Link } from '../../link.ts'
 import type { Namespace } from '../../namespace.ts'
 import type { FdbEntry, Neighbor } from '../../neighbor.ts'
+import type { NftObject } from '../../nft.ts'
 import type { Route, RouteQuery } from '../../route.ts'
 
 /** What a namespace shows of itself, a line for each row: the same lines on every kernel that did the same. */
@@ -27,13 +28,18 @@ export async function observe(at: Namespace, wishes: ObservationWishes): Promise
     fdb: (await at.fdb.list()).filter(isUnicast).map(line).sort(),
     'route get': await Promise.all(lookups.map((query) => said(line(query), at.routes.lookup(query)))),
     sysctl: await Promise.all(sysctls.map((name) => said(name, at.sysctl.get(name)))),
-    ...(nft ? { nft: (await at.nft.list()).map(line) } : {}),
+    ...(nft ? { nft: (await at.nft.list()).map(withoutHandle).map(line) } : {}),
   }
 }
 
 /** A link that Linux refused may have used up a number. */
 function withoutIndex(link: Link): object {
   return { ...link, index: undefined, peerIndex: undefined }
+}
+
+/** A set or map of a rule alone uses up a number too, and so does what was refused. */
+function withoutHandle(object: NftObject): object {
+  return { ...object, handle: undefined }
 }
 
 /** Linux adds the route for IPv6 groups whenever it gets to look at the link's carrier, up to a second later. */
