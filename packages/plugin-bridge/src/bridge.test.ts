@@ -2,7 +2,15 @@ import { type AddResult, linkName, parseNetworkList } from '@podfabric/cni'
 import { cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, recordingPlugin } from '@podfabric/cni/testing'
 import { type TestNode, testIpam, testKernels, within } from '@podfabric/conformance/testing'
-import { failNth, type Kernel, type Namespace, systemClock, withMiddleware } from '@podfabric/kernel'
+import {
+  failNth,
+  formatCommand,
+  type Kernel,
+  KernelError,
+  type Namespace,
+  systemClock,
+  withMiddleware,
+} from '@podfabric/kernel'
 import { addressOf, type Ip, ifAddress, ip, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -320,6 +328,20 @@ describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
       details: expect.stringContaining(message),
     })
     await runtime.del(network(), one)
+  })
+
+  it.skipIf(skip)('says that a bridge takes no more ports, and what to do, and leaves nothing', async () => {
+    const full = withMiddleware(node.kernel, async (operation, next) =>
+      operation.op === 'link.add' && operation.link.kind === 'veth'
+        ? { ok: false, error: new KernelError('EXFULL', formatCommand(operation), 'full') }
+        : next(),
+    )
+    const before = await snapshot(node.kernel)
+    await expect(runtimeOn(full).add(network(), await pod('one'))).rejects.toMatchObject({
+      message: expect.stringContaining('the bridge cni0 has 1023 ports'),
+      details: expect.stringContaining('maxPods'),
+    })
+    expect(await snapshot(node.kernel)).toEqual(before)
   })
 
   it.skipIf(skip)('masquerades for two interfaces of one container, until both are gone', async () => {

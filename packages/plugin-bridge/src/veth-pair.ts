@@ -79,7 +79,11 @@ export function vethPair(
       inSandbox(kernel, path, (sandbox, netns) =>
         onNode(kernel, async (node) => {
           const peer = { name: ifName, netns, ...(mac && { mac }), ...size }
-          await node.links.add({ kind: 'veth', name, alias, bridge, up: true, peer, ...size })
+          try {
+            await node.links.add({ kind: 'veth', name, alias, bridge, up: true, peer, ...size })
+          } catch (error) {
+            throw codeOf(error) === 'EXFULL' ? full(bridge, error) : error
+          }
           if (hairpin || isolated) await node.links.set(name, { port: { hairpin, isolated } })
           const inside = await sandbox.links.get(ifName)
           const outside = await node.links.get(name)
@@ -126,4 +130,19 @@ export function vethPair(
         }
       }),
   }
+}
+
+/** Linux: BR_MAX_PORTS, 1 << 10, and no port has the number 0. */
+const mostPorts = 1023
+
+function full(bridge: string, cause: unknown): CniError {
+  return new CniError(
+    'CNI_KERNEL',
+    `the bridge ${bridge} has ${mostPorts} ports, and Linux gives it no more`,
+    {
+      cause,
+      details:
+        'remove containers, let fewer pods be on the node (maxPods), or spread them over networks with a bridge each',
+    },
+  )
 }
