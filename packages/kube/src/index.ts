@@ -37,6 +37,7 @@ export type {
   Container,
   ContainerPort,
   DnsPolicy,
+  EnvVar,
   HostAlias,
   InitContainer,
   Pod,

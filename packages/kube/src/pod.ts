@@ -13,10 +13,22 @@ export interface ContainerPort {
   readonly hostIP?: Ip
 }
 
-/** The part of a container that the network sees; images, commands, volumes and CPU or memory requests are read past. */
+/** A variable whose value is written down. `$(OTHER)` in it stands as it is. */
+export interface EnvVar {
+  readonly name: string
+  readonly value: string
+}
+
+/** The part of a container that the network sees, and the program in it; volumes and CPU or memory requests are read past. */
 export interface Container {
   readonly name: string
   readonly image?: string
+  /** The program and its first words; absent where it is the image's own. */
+  readonly command?: readonly string[]
+  readonly args?: readonly string[]
+  readonly env?: readonly EnvVar[]
+  /** Absolute. */
+  readonly workingDir?: string
   readonly ports: readonly ContainerPort[]
   readonly readinessProbe?: Probe
   readonly livenessProbe?: Probe

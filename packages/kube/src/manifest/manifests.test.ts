@@ -333,6 +333,57 @@ describe('what is warned about', () => {
   })
 })
 
+describe('the program of a container', () => {
+  const container = (more: string) => pod(`{containers: [{name: c, ${more}}]}`)
+
+  test('is kept as it is written, and read back', () => {
+    const text = container(
+      'command: [sh, -c], args: ["sleep $(COUNT)"], workingDir: /tmp, env: [{name: COUNT, value: "5"}, {name: EMPTY}]',
+    )
+    const { objects, errors } = readManifests(text, { file: 'web.yaml' })
+    expect(errors).toEqual([])
+    const read = objects.map(({ object }) => object)
+    expect(read).toMatchObject([
+      {
+        spec: {
+          containers: [
+            {
+              command: ['sh', '-c'],
+              args: ['sleep $(COUNT)'],
+              workingDir: '/tmp',
+              env: [
+                { name: 'COUNT', value: '5' },
+                { name: 'EMPTY', value: '' },
+              ],
+            },
+          ],
+        },
+      },
+    ])
+    const again = readManifests(formatYaml(read), { file: 'again.yaml' })
+    expect(again.objects.map(({ object }) => object)).toEqual(read)
+  })
+
+  test.each([
+    ['command: ls', 'command: expected a list'],
+    ['args: [1]', 'args[0]: expected a string without zero octets, got the number 1'],
+    ['env: [{value: x}]', 'env[0].name: missing'],
+    ['env: [{name: A=B}]', 'env[0].name: expected the name of a variable'],
+    ['env: [{name: A, value: 5}]', 'env[0].value: expected a string without zero octets, got the number 5'],
+    ['workingDir: tmp', 'workingDir: expected an absolute path, got "tmp"'],
+  ])('is refused with its place: %s', (more, expected) => {
+    const { errors } = readManifests(container(more), { file: 'web.yaml' })
+    expect(errors.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^web\.yaml:\d+:\d+: spec\.containers\[0\]\./),
+    ])
+    expect(errors[0]?.message).toContain(expected)
+  })
+
+  test('with a value from elsewhere is warned about', () => {
+    expect(warningsOf(container('env: [{name: A, valueFrom: {}}], envFrom: []'))).toHaveLength(2)
+  })
+})
+
 describe('formatYaml', () => {
   test('is read back to the same object, whatever its labels look like', () => {
     const texts = fc.oneof(

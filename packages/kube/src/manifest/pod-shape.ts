@@ -3,6 +3,7 @@ import { isPortName } from '../names.ts'
 import type {
   Container,
   ContainerPort,
+  EnvVar,
   HostAlias,
   InitContainer,
   Pod,
@@ -43,9 +44,24 @@ const containerPort = object<ContainerPort>({
   hostIP: optional(ipAddress),
 })
 
+/** A program cannot be given more: no string of its words and variables has a zero in it. */
+const word = text('a string without zero octets', (value) => !value.includes('\0'))
+
+const envVar = object<EnvVar>(
+  {
+    name: required(text('the name of a variable, without "="', (name) => /^[^=\0]+$/.test(name))),
+    value: fallback('', word),
+  },
+  { unsupported: ['valueFrom'] },
+)
+
 const containerFields: Fields<Container> = {
   name: required(dnsLabel),
   image: optional(text()),
+  command: optional(list(word)),
+  args: optional(list(word)),
+  env: optional(list(envVar)),
+  workingDir: optional(text('an absolute path', (path) => /^\/[^\0]*$/.test(path))),
   ports: fallback([], checked(list(containerPort), checkPortNames)),
   readinessProbe: optional(probe),
   livenessProbe: optional(probe),
@@ -54,11 +70,6 @@ const containerFields: Fields<Container> = {
 
 /** What a container does inside itself: no packet changes by it. */
 const containerIgnored = [
-  'command',
-  'args',
-  'env',
-  'envFrom',
-  'workingDir',
   'imagePullPolicy',
   'resources',
   'resizePolicy',
@@ -74,12 +85,12 @@ const containerIgnored = [
 
 const container = object<Container>(containerFields, {
   ignored: containerIgnored,
-  unsupported: ['lifecycle', 'restartPolicy', 'restartPolicyRules'],
+  unsupported: ['envFrom', 'lifecycle', 'restartPolicy', 'restartPolicyRules'],
 })
 
 const initContainer = object<InitContainer>(
   { ...containerFields, restartPolicy: optional(oneOf('Always')) },
-  { ignored: containerIgnored, unsupported: ['lifecycle', 'restartPolicyRules'] },
+  { ignored: containerIgnored, unsupported: ['envFrom', 'lifecycle', 'restartPolicyRules'] },
 )
 
 const dnsConfig = object<PodDnsConfig>({
