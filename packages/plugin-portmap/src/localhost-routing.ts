@@ -15,7 +15,7 @@ export function localhostRouting(kernel: Kernel, { links, masquerade }: Publishe
     name: 'routing of localhost',
     ensure: () =>
       onNode(kernel, async ({ sysctl }) => {
-        if (setting !== undefined && (await sysctl.get(setting)) !== '1') await sysctl.set(setting, '1')
+        if (setting !== undefined) await sysctl.ensure(setting, '1')
       }),
     verify: () =>
       onNode(kernel, async ({ sysctl }) => {

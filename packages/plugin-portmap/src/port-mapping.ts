@@ -1,4 +1,4 @@
-import { type AddResult, CniError, type Ip, type JsonObject } from '@podfabric/cni'
+import { type AddResult, CniError, type Ip, isJsonObject, type Json, type JsonObject } from '@podfabric/cni'
 import { addressOf, isIp, isUnspecified, isV4 } from '@podfabric/netaddr'
 import type { PortmapConfig, PublishWish } from './config.ts'
 
@@ -110,21 +110,20 @@ export function factsOf({ mappings, masquerade, markBit, links }: Published): Js
 export function publishedIn(facts: JsonObject | undefined): Published {
   const { mappings, masquerade, markBit, links } = facts ?? {}
   const link = (family: Family) => {
-    const name =
-      typeof links === 'object' && links !== null && !Array.isArray(links) && Object.hasOwn(links, family)
-        ? (links as JsonObject)[family]
-        : undefined
+    const name = isJsonObject(links) && Object.hasOwn(links, family) ? links[family] : undefined
     return typeof name === 'string' ? { [family]: name } : {}
   }
   return {
-    mappings: Array.isArray(mappings) ? mappings.flatMap((each) => mappingIn(each as JsonObject)) : [],
+    mappings: Array.isArray(mappings) ? mappings.flatMap(mappingIn) : [],
     masquerade: masquerade === 'none' || masquerade === 'all' ? masquerade : 'needed',
     markBit: typeof markBit === 'number' ? markBit : 0,
     links: { ...link('ip'), ...link('ip6') },
   }
 }
 
-function mappingIn({ protocol, hostPort, hostIp, address, port }: JsonObject): readonly PortMapping[] {
+function mappingIn(value: Json): readonly PortMapping[] {
+  if (!isJsonObject(value)) return []
+  const { protocol, hostPort, hostIp, address, port } = value
   if (protocol !== 'tcp' && protocol !== 'udp') return []
   if (typeof hostPort !== 'number' || typeof port !== 'number') return []
   if (typeof address !== 'string' || !isIp(address)) return []

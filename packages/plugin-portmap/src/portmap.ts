@@ -19,6 +19,7 @@ import {
 } from '@podfabric/cni'
 import { ownChain } from './attachment-rules.ts'
 import { type PortmapConfig, parsePortmapConfig } from './config.ts'
+import { removeTable } from './detach.ts'
 import { chainsOf, detachListed } from './detach-listed.ts'
 import { localhostRouting } from './localhost-routing.ts'
 import {
@@ -29,7 +30,7 @@ import {
   type Published,
   publishedIn,
 } from './port-mapping.ts'
-import { portRules, removeTable } from './port-rules.ts'
+import { portRules } from './port-rules.ts'
 
 /** Read when it is needed: DEL and GC go by what was recorded, and must not fail where ADD was refused. */
 export type LazyConfig = () => PortmapConfig
@@ -43,7 +44,7 @@ export function portmap(context: PluginContext): Plugin<LazyConfig> {
   let attachments: Attachments | undefined
 
   const ledger = (): Attachments => {
-    attachments ??= attachmentsOf({ ...context, type: 'portmap', idle: () => removeTable(kernel) })
+    attachments ??= attachmentsOf({ ...context, type: 'portmap' })
     return attachments
   }
 
@@ -162,10 +163,10 @@ async function isRecorded(
 
 /** Takes away what the network's attachments have in the table, but for those to keep, whether anything is recorded or not. */
 async function sweep(kernel: Kernel, network: string, kept: ReadonlySet<string>): Promise<void> {
-  const stale = await onNode(kernel, async ({ nft }) => {
-    const chains = (await chainsOf(nft, network)).filter((chain) => !kept.has(chain))
-    for (const chain of chains) await detachListed(nft, chain)
-    return chains
+  await onNode(kernel, async (node) => {
+    for (const chain of await chainsOf(node.nft, network)) {
+      if (!kept.has(chain)) await detachListed(node.nft, chain)
+    }
+    await removeTable(node)
   })
-  if (stale.length > 0) await removeTable(kernel)
 }

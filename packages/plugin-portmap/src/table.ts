@@ -50,7 +50,7 @@ export function tableCommands(family: Family): readonly NftCommand[] {
     map('claims-at', endpoint, 'verdict'),
     map('ports', port, target),
     map('addresses', endpoint, target),
-    chain('mark'),
+    chain('masquerade-marks'),
     chain('translate'),
     chain('prerouting', { type: 'nat', hook: 'prerouting', priority: -100 }),
     chain('output', { type: 'nat', hook: 'output', priority: -100 }),
@@ -78,7 +78,7 @@ interface BaseRule {
 export function baseRules(family: Family): readonly BaseRule[] {
   const local: BaseRule['expressions'] = [{ match: 'fib daddr type', value: 'local' }, { jump: 'translate' }]
   const translate: readonly BaseRule[] = [
-    { chain: 'translate', expressions: [{ jump: 'mark' }] },
+    { chain: 'translate', expressions: [{ jump: 'masquerade-marks' }] },
     {
       chain: 'translate',
       expressions: [{ dnat: { family, key: endpointIn(family), map: 'addresses' } }],
@@ -154,7 +154,7 @@ export function markCommands(family: Family, bit: number): readonly NftCommand[]
       ({ name, type }): NftCommand => ({ verb: 'create', object: { kind: 'set', ...at, name, type } }),
     ),
     ...sets.map(({ name, fields }) =>
-      ruleIn(family, 'mark', [
+      ruleIn(family, 'masquerade-marks', [
         { match: fields, value: { set: name } },
         { setMark: mask, mask },
       ]),
