@@ -9,6 +9,7 @@ import bridge from '@podfabric/plugin-bridge'
 import flannel from '@podfabric/plugin-flannel'
 import hostLocal from '@podfabric/plugin-host-local'
 import loopback from '@podfabric/plugin-loopback'
+import portmap from '@podfabric/plugin-portmap'
 import sample from '@podfabric/plugin-sample'
 import { explain, Failure } from './failure.ts'
 
@@ -18,6 +19,7 @@ export const shippedPlugins: Readonly<Record<string, PluginFactory>> = {
   flannel: flannel as PluginFactory,
   'host-local': hostLocal as PluginFactory,
   loopback: loopback as PluginFactory,
+  portmap: portmap as PluginFactory,
   sample: sample as PluginFactory,
 }
 

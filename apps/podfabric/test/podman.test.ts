@@ -1,6 +1,6 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { noPodman, podmanHost } from './fixtures/podman-host.ts'
+import { noPodman, type PodmanHost, podmanHost } from './fixtures/podman-host.ts'
 import { traces } from './fixtures/traces.ts'
 
 const reason = noPodman()
@@ -53,4 +53,50 @@ describe.skipIf(reason !== undefined)(title, () => {
       expect(readdirSync(host.path('/etc/cni/net.d'))).not.toContain('10-podfabric.conflist')
     },
   )
+
+  it('publishes ports of containers, gives each once, and leaves nothing', { timeout: 120_000 }, async () => {
+    const host = await podmanHost()
+    onTestFinished(() => host.close())
+    host.podfabric('install', '--plugin', 'bridge')
+    await host.startAgent()
+    const before = traces(host)
+    writeFileSync(`${host.rootfs}/etc/hello`, 'hello from the container')
+
+    const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
+    const start = (name: string, ...ports: readonly string[]) =>
+      host.podman(
+        ...['run', '--detach', '--name', name, ...limits, ...ports.flatMap((port) => ['-p', port])],
+        ...['--rootfs', host.rootfs, 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc'],
+      )
+    start('a', '8080:80', '127.0.0.1:8081:80')
+    start('b', '8082:80')
+    const page = (address: string, port: number) =>
+      `exec 3<>/dev/tcp/${address}/${port}; printf 'GET /hello HTTP/1.0\r\n\r\n' >&3; timeout 5 cat <&3`
+    for (const [address, port] of [
+      ['127.0.0.1', 8080],
+      ['10.88.0.1', 8080],
+      ['127.0.0.1', 8081],
+      ['127.0.0.1', 8082],
+    ] as const) {
+      expect(host.run('bash', '-c', page(address, port))).toContain('hello from the container')
+    }
+    expect(() => host.run('bash', '-c', page('10.88.0.1', 8081))).toThrow()
+    // From one container to the other, and to itself, by the node's port.
+    const from = (name: string) =>
+      host.run('nsenter', '--net', '--target', pidOf(host, name), 'bash', '-c', page('10.88.0.1', 8080))
+    expect(from('b')).toContain('hello from the container')
+    expect(from('a')).toContain('hello from the container')
+
+    host.podman('rm', '--force', '--time', '0', 'a')
+    start('c', '8080:80')
+    expect(host.run('bash', '-c', page('127.0.0.1', 8080))).toContain('hello from the container')
+    host.podman('rm', '--force', '--time', '0', 'b', 'c')
+    expect(traces(host)).toEqual(before)
+    host.podfabric('uninstall')
+    expect(readdirSync(host.path('/opt/cni/bin'))).toEqual([])
+  })
 })
+
+function pidOf(host: PodmanHost, name: string): string {
+  return host.podman('inspect', '--format', '{{.State.Pid}}', name).trim()
+}

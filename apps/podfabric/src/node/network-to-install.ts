@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { isCniVersion, parseNetworkList } from '@podfabric/cni'
+import { isCniVersion, type ListedPlugin, parseNetworkList } from '@podfabric/cni'
 import { explain, Failure } from '../failure.ts'
 import { exampleNetwork } from '../plugins.ts'
 import { nodePlugins } from './node-plugins.ts'
@@ -34,7 +34,16 @@ function example(plugin: string): object {
   const factory = nodePlugins[plugin]
   if (!factory) throw new Failure('usage', `there is no plugin ${plugin}; there are ${known()}`)
   const { plugins } = exampleNetwork(factory)
-  return { name: 'podfabric', plugins }
+  return { name: 'podfabric', plugins: plugins.flatMap(withPorts) }
+}
+
+/** What attaches containers also publishes the ports that runtimes ask for. */
+function withPorts(plugin: ListedPlugin): readonly object[] {
+  const portmap = { type: 'portmap', capabilities: { portMappings: true } }
+  // With hairpinMode, a container reaches itself by a port of the node where frames that bridges carry are filtered too.
+  if (plugin.type === 'bridge' && plugin.ipam !== undefined)
+    return [{ ...plugin, hairpinMode: true }, portmap]
+  return plugin.type === 'flannel' ? [plugin, portmap] : [plugin]
 }
 
 async function givenList(file: string): Promise<object> {
