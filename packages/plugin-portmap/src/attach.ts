@@ -3,9 +3,9 @@ import { attachCommands } from './attachment-rules.ts'
 import { detachListed } from './detach-listed.ts'
 import { holderOf } from './holder.ts'
 import { type Family, families, type Published } from './port-mapping.ts'
+import { refusal } from './refusal.ts'
 import { markCommands, tableCommands } from './table.ts'
 import { contentsIn } from './table-contents.ts'
-import { unless } from './unless.ts'
 
 /** How often a transaction is tried again that others came in between of. */
 const ATTEMPTS = 8
@@ -45,7 +45,7 @@ export async function attach(
 async function setUp({ nft }: Namespace, used: readonly Family[], markBit: number): Promise<void> {
   for (const family of used) {
     for (const commands of [tableCommands(family), markCommands(family, markBit)]) {
-      await unless(['EEXIST'], nft.apply(commands))
+      await refusal(['EEXIST'], nft.apply(commands))
     }
   }
 }
