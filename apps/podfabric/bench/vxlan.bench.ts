@@ -1,6 +1,7 @@
 // TCP throughput between pods on two nodes over VXLAN: a cluster on this machine's kernel beside the same topology made by
-// hand with `ip` (no alias, mark or controller of ours), in one run, alternating, median of each. Goal: within 3 %. Needs root and
-// iperf3. Everything is in namespaces of its own.
+// hand with `ip` (no alias, mark or controller of ours), in one run, alternating. The ratio is the median of those of
+// neighboring runs, for what else the machine does changes slowly; single pairs still differ by half on a busy one. Goal: within
+// 3 %. Needs root and iperf3. Everything is in namespaces of its own.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -10,7 +11,7 @@ import { readManifests } from '@podfabric/kube'
 import { linuxLab } from '../src/lab/linux-lab.ts'
 import { choosePlugins } from '../src/plugins.ts'
 
-const ROUNDS = 7
+const ROUNDS = 11
 const SECONDS = 2
 const GOAL = 0.97
 
@@ -129,8 +130,11 @@ try {
       const all = each.map((rate) => rate.toFixed(0)).join(' ')
       say(`${name.padEnd(10)} median ${median(each).toFixed(0)} Mbit/s of ${all}`)
     }
-    const ratio = median(rates.get('podfabric') ?? []) / median(rates.get('by hand') ?? [])
-    say(`podfabric / by hand: ${ratio.toFixed(3)} (goal: at least ${GOAL})`)
+    const hand = rates.get('by hand') ?? []
+    const ratios = (rates.get('podfabric') ?? []).map((rate, round) => rate / (hand[round] ?? Number.NaN))
+    const ratio = median(ratios)
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+    say(`podfabric / by hand: ${ratio.toFixed(3)}, single pairs ${spread} (goal: at least ${GOAL})`)
     if (ratio < GOAL) process.exitCode = 1
   } finally {
     await lab.close()
