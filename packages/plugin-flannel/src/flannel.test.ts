@@ -1,5 +1,5 @@
-import { parseNetworkList } from '@podfabric/cni'
-import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
+import { parseNetworkList, parsePluginConfig } from '@podfabric/cni'
+import { type CniRuntime, cniRuntime, type InProcess, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, type RecordedCall, recordingPlugin } from '@podfabric/cni/testing'
 import { prefix } from '@podfabric/netaddr'
 import type { Store } from '@podfabric/store'
@@ -24,6 +24,7 @@ describe('an attachment to flannel', () => {
   let calls: RecordedCall[]
   let store: Store
   let runtime: CniRuntime
+  let exec: InProcess
   let newRuntime: () => CniRuntime
   let before: (call: RecordedCall) => void
 
@@ -36,7 +37,7 @@ describe('an attachment to flannel', () => {
     store = storeOn(lab.clock)
     const { log } = keptLog()
     const bridge = recordingPlugin('bridge', calls, { before: (call) => before(call) })
-    const exec = inProcess({
+    exec = inProcess({
       plugins: { flannel, bridge },
       context: () => ({ kernel, store, clock: lab.clock, log, random: () => 0.5, node: { name: 'node-1' } }),
     })
@@ -96,6 +97,27 @@ describe('an attachment to flannel', () => {
     const plain = ({ prevResult, ...rest }: Record<string, unknown> = {}) => rest
     expect(plain(checked)).toEqual(made)
     expect(plain(undone)).toEqual(made)
+    expect(await records()).toEqual([])
+  })
+
+  it('that lives is known again after the loss of the store, once the node has its subnet, and then undone', async () => {
+    const plugin = await exec.plugin('net', 'flannel')
+    const source = parsePluginConfig(
+      { cniVersion: '1.1.0', name: 'net', type: 'flannel', network: '10.244.0.0/16' },
+      plugin,
+    )
+    const common = { config: plugin.parse(source), source, path: [], signal: new AbortController().signal }
+    const ours = { ...one, addresses: [], markedBy: ['bridge'] }
+    const theirs = { containerId: 'two', ifName: 'eth0', addresses: [], markedBy: [] }
+    await plugin.rebuild?.({ ...common, found: [theirs] })
+    await expect(plugin.rebuild?.({ ...common, found: [ours, theirs] })).rejects.toMatchObject({ number: 50 })
+    expect(await records()).toEqual([])
+    await lease()
+    await plugin.rebuild?.({ ...common, found: [ours, theirs] })
+    expect(await records()).toEqual(['delegates/node-1/one/eth0'])
+    await runtime.del(network(), one)
+    expect(commands()).toEqual(['DEL'])
+    expect(sources()).toMatchObject([{ ipam: { ranges: [[{ subnet: '10.244.7.0/24' }]] } }])
     expect(await records()).toEqual([])
   })
 
