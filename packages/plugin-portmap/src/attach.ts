@@ -1,5 +1,6 @@
 import { codeOf, type Namespace } from '@podfabric/cni'
 import { attachCommands } from './attachment-rules.ts'
+import { removeTable } from './detach.ts'
 import { detachListed } from './detach-listed.ts'
 import { holderOf } from './holder.ts'
 import { type Family, families, type Published } from './port-mapping.ts'
@@ -51,17 +52,16 @@ async function setUp({ nft }: Namespace, used: readonly Family[], markBit: numbe
 }
 
 /** Removes what an ADD of this attachment left that nobody has recorded; throws where somebody else has a port. */
-async function makeWay(
-  { nft }: Namespace,
-  chain: string,
-  network: string,
-  published: Published,
-): Promise<void> {
+async function makeWay(node: Namespace, chain: string, network: string, published: Published): Promise<void> {
+  const { nft } = node
   const objects = await nft.list()
   const contents = families.flatMap((family) => contentsIn(objects, family) ?? [])
   if (contents.some(({ chains }) => chains.has(chain))) return detachListed(nft, chain)
   for (const each of contents) {
     const held = holderOf(each, published, network)
-    if (held !== undefined) throw held
+    if (held === undefined) continue
+    // That of a family may have come for this ADD alone.
+    await removeTable(node)
+    throw held
   }
 }

@@ -7,12 +7,11 @@ import { contentsIn, goesTo, keyText, type TableContents } from './table-content
 /** Removes what leads to an attachment's chain, and the chain, as far as they are there: what the table holds is asked first. */
 export async function detachListed(nft: Nft, chain: string): Promise<void> {
   const objects = await nft.list()
-  await nft.apply(
-    families.flatMap((family) => {
-      const contents = contentsIn(objects, family)
-      return contents === undefined ? [] : commandsFor(contents, chain)
-    }),
-  )
+  const commands = families.flatMap((family) => {
+    const contents = contentsIn(objects, family)
+    return contents === undefined ? [] : commandsFor(contents, chain)
+  })
+  if (commands.length > 0) await nft.apply(commands)
 }
 
 /** The attachments' chains of a network, in whichever family. */

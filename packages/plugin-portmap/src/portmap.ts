@@ -44,7 +44,11 @@ export function portmap(context: PluginContext): Plugin<LazyConfig> {
   let attachments: Attachments | undefined
 
   const ledger = (): Attachments => {
-    attachments ??= attachmentsOf({ ...context, type: 'portmap' })
+    attachments ??= attachmentsOf({
+      ...context,
+      type: 'portmap',
+      idle: () => onNode(kernel, removeTable),
+    })
     return attachments
   }
 
