@@ -31,7 +31,8 @@ export function captureOn(sys: Syscalls, namespaceFd: number, link: string, inde
   let ended = false
   const close = async () => {
     ended = true
-    socket.close()
+    // The kernel lets go of a packet socket when no processor is handing it a frame any more: some milliseconds.
+    await socket.closeAside()
   }
   /** A link that only went down comes back; one that was deleted has no index any more. */
   const isGone = () => {

@@ -3,13 +3,13 @@ import { KernelError } from '@podfabric/kernel'
 import { ipFromBytes } from '@podfabric/netaddr'
 import { Attributes, NetlinkWriter } from './netlink-message.ts'
 import { NETLINK_NETFILTER, NetlinkSocket } from './netlink-socket.ts'
-import { AF_INET, AF_INET6 } from './rtnetlink-address.ts'
 import type { Syscalls } from './syscall.ts'
 
 /** Subsystem 1 of nfnetlink in the upper octet. */
 const CT_GET = 0x101
 const CT_DELETE = 0x102
 const HEADER_LENGTH = 4
+const AF_UNSPEC = 0
 const CTA_TUPLE_ORIG = 1
 const CTA_TUPLE_REPLY = 2
 const CTA_STATUS = 3
@@ -71,8 +71,9 @@ function header(type: number, family: number): NetlinkWriter {
 }
 
 function tracked(socket: NetlinkSocket, filter: ConntrackFilter): readonly Tracked[] {
-  return [AF_INET, AF_INET6]
-    .flatMap((family) => socket.dump(() => header(CT_GET, family), 'conntrack -L'))
+  // The kernel looks through one table for all namespaces and families: once is dear enough.
+  return socket
+    .dump(() => header(CT_GET, AF_UNSPEC), 'conntrack -L')
     .flatMap(({ payload }) => readTracked(payload) ?? [])
     .filter(({ entry }) => matches(entry, filter))
 }

@@ -57,6 +57,7 @@ function make(koffi: Koffi): Syscalls {
   const sendto = func(
     'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *to, unsigned int toLength)',
   )
+  const closeAside = libc.func('int close(int fd)')
   const sendAside = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)')
   const recvmsg = func('long recvmsg(int fd, void *message, int flags)')
   const recv = func('long recv(int fd, void *data, size_t length, int flags)')
@@ -82,6 +83,13 @@ function make(koffi: Koffi): Syscalls {
     unmount: umount2,
     socket: (domain, type, protocol) => socket(domain, type | SOCK_CLOEXEC, protocol),
     close,
+    closeAside: (fd) =>
+      new Promise((resolve, reject) => {
+        closeAside.async(fd, (error: unknown, result: number) => {
+          if (error !== null && error !== undefined) reject(error)
+          else resolve(result)
+        })
+      }),
     bind: (fd, address) => bind(fd, address, address.length),
     connect: (fd, address) => connect(fd, address, address.length),
     listen,

@@ -11,6 +11,8 @@ export interface Syscalls {
   /** Closed when a program is executed. */
   socket(domain: number, type: number, protocol: number): number
   close(fd: number): number
+  /** As `close`, on another thread, for what waits in the kernel for all processors. */
+  closeAside(fd: number): Promise<number>
   bind(fd: number, address: Uint8Array): number
   connect(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number

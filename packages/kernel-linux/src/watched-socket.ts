@@ -111,11 +111,28 @@ export class WatchedSocket {
 
   /** Whoever waits gets EBADF. Does nothing the second time. */
   close(): void {
-    if (this.#fd < 0) return
-    this.#watch?.stop()
+    const fd = this.#release()
+    if (fd >= 0) this.#sys.close(fd)
+    this.#failAll()
+  }
+
+  /** As `close`, without keeping the thread while the kernel waits for all processors; resolves when it is done. */
+  async closeAside(): Promise<void> {
+    const fd = this.#release()
+    const closed = fd >= 0 ? this.#sys.closeAside(fd) : undefined
+    this.#failAll()
+    await closed
+  }
+
+  /** The descriptor, which is nobody's any more; -1 the second time. */
+  #release(): number {
     const fd = this.#fd
+    if (fd >= 0) this.#watch?.stop()
     this.#fd = -1
-    this.#sys.close(fd)
+    return fd
+  }
+
+  #failAll(): void {
     for (const waiters of Object.values(this.#waiters))
       for (const waiter of [...waiters]) waiter.fail(undefined)
   }

@@ -7,6 +7,7 @@ import { BridgePort } from './bridge-port.ts'
 import { Device } from './device.ts'
 import { ETHERNET, VLAN_ROOM } from './frame.ts'
 import { drop, hop, NOTHING } from './hops.ts'
+import { ipv6Resized } from './ipv6-autoconf.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { i32At } from './octets.ts'
 import type { Packet } from './packet.ts'
@@ -115,8 +116,10 @@ export class Bridge extends Device {
       if (lowest !== this.mac) this.changeMac(lowest)
     }
     if (!this.mtuChosen) {
+      const before = this.mtu
       this.mtu =
         this.ports.length === 0 ? DEFAULT_MTU : Math.min(...this.ports.map(({ device }) => device.mtu))
+      if (this.mtu !== before) ipv6Resized(this, before)
     }
     this.changed()
   }

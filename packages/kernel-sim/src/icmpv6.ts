@@ -2,7 +2,7 @@ import { ipFromBytes } from '@podfabric/netaddr'
 import { ipProtocols, setU16At, setU32At, u16At, u32At } from '@podfabric/wire'
 import type { Device } from './device.ts'
 import { drop, hop, NOTHING } from './hops.ts'
-import { leads } from './ipv4-output.ts'
+import { leads, outOf } from './ipv4-output.ts'
 import { locateTransport6, placeOf, protocolOf } from './ipv6-extensions.ts'
 import { ipv6Send, pushIpv6 } from './ipv6-output.ts'
 import { isLinkLocalAt, ownOn } from './ipv6-routing.ts'
@@ -58,7 +58,7 @@ export function icmpv6Error(
   error.bytes.set(bytes.subarray(start, start + quote), at + HEADER)
   const asker = bytes.slice(start + 8, start + 24)
   const own = aboutGroup ? undefined : ownAddress(netns, bytes, start + 24)
-  sendIcmpv6(netns, error, own, asker, packet.input, netns.sysctls.allIpv6('hop_limit'))
+  sendIcmpv6(netns, error, own, asker, packet.input)
 }
 
 export function icmpv6AddressUnreachable(netns: NetworkNamespace, packet: Packet): void {
@@ -84,7 +84,6 @@ export function sendIcmpv6(
   from: Uint8Array | undefined,
   to: Uint8Array,
   link: Device | undefined,
-  hopLimit: number,
 ): void {
   const { ipv6 } = netns
   for (let w = 0; w < 4; w++) words[w] = u32At(to, 4 * w)
@@ -99,6 +98,7 @@ export function sendIcmpv6(
   bytes.set(to, start - 16)
   setU16At(bytes, start + 2, 0)
   setU16At(bytes, start + 2, transportChecksum(bytes, start, end, start - 32, 6, ipProtocols.icmpv6))
+  const hopLimit = netns.sysctls.ipv6(outOf(netns, route), 'hop_limit')
   pushIpv6(packet, source, to, ipProtocols.icmpv6, hopLimit)
   ipv6Send(netns, packet, route, false)
 }
@@ -146,14 +146,7 @@ function answerEcho(netns: NetworkNamespace, device: Device, packet: Packet, at:
   reply.bytes.set(bytes.subarray(at, end), reply.start)
   reply.bytes[reply.start] = ECHO_REPLY
   const own = bytes[start + 24] === 0xff ? undefined : bytes.slice(start + 24, start + 40)
-  sendIcmpv6(
-    netns,
-    reply,
-    own,
-    bytes.slice(start + 8, start + 24),
-    device,
-    netns.sysctls.allIpv6('hop_limit'),
-  )
+  sendIcmpv6(netns, reply, own, bytes.slice(start + 8, start + 24), device)
 }
 
 /** Somebody says that a packet of ours did not arrive. */

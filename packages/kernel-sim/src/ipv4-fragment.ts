@@ -17,8 +17,9 @@ export function fragment4(packet: Packet, mtu: number): Packet[] {
   while (at < end) {
     const first = pieces.length === 0
     const size = first ? header : 20 + copiedOptions(bytes, start + 20, start + header).length
-    const room = (mtu - size) & ~7
-    const length = Math.min(room, end - at)
+    // Only the last may have a length that is no multiple of eight.
+    const room = mtu - size
+    const length = end - at <= room ? end - at : room & ~7
     const piece = allocatePacket(packet.id, size + length)
     piece.cause = packet.cause
     piece.hops = packet.hops

@@ -9,16 +9,18 @@ import {
 } from './ipv6-address.ts'
 import { removeRoutesOf } from './route-changes.ts'
 
+const IPV6_LEAST_MTU = 1280
+
 /** The link was set up: the networks of the addresses that it has already are reachable by it. */
 export function ipv6Up(device: Device): void {
-  if (isOff(device)) return
+  if (!hasIpv6(device)) return
   if (device.kind === 'loopback') addOwnAddress6(device, LOOPBACK_IPV6, 128)
   for (const address of device.addresses6) addPrefixRoute(device, address)
 }
 
 /** The link can carry packets now: it gets its link-local address (RFC 4862), and tentative ones are tried. */
 export function ipv6Running(device: Device): void {
-  if (isOff(device) || device.kind === 'loopback') return
+  if (!hasIpv6(device) || device.kind === 'loopback') return
   addMulticastRoute(device)
   for (const address of [...device.addresses6]) {
     if (address.tentative && address.timer === undefined) startDad(device, address)
@@ -35,6 +37,20 @@ export function ipv6Down(device: Device): void {
   device.neighbors6.clearAll()
 }
 
-function isOff(device: Device): boolean {
-  return device.netns.sysctls.ipv6(device, 'disable_ipv6') !== 0
+/** The MTU was another before: below what IPv6 needs there is none of it on the link. */
+export function ipv6Resized(device: Device, before: number): void {
+  if (device.mtu < IPV6_LEAST_MTU) ipv6Down(device)
+  else if (before < IPV6_LEAST_MTU) {
+    if (device.up) ipv6Up(device)
+    if (device.running) ipv6Running(device)
+  }
+  for (const route of device.routes) {
+    const follows = route.mtu >= device.mtu || route.mtu === before
+    if (route.family === 6 && route.mtu !== 0 && follows) route.mtu = device.mtu
+  }
+}
+
+/** Whether the link has IPv6: one too small for it has none (RFC 8200 section 5). */
+export function hasIpv6(device: Device): boolean {
+  return device.mtu >= IPV6_LEAST_MTU && device.netns.sysctls.ipv6(device, 'disable_ipv6') === 0
 }

@@ -12,6 +12,7 @@ import {
 } from './icmpv6.ts'
 import { tcpInputAt } from './ip-tcp.ts'
 import { dropReasonOf } from './ipv4-no-route.ts'
+import { hasIpv6 } from './ipv6-autoconf.ts'
 import { locateTransport6, placeOf, protocolOf } from './ipv6-extensions.ts'
 import { ipv6Leave } from './ipv6-output.ts'
 import { isLinkLocalAt, ownOn } from './ipv6-routing.ts'
@@ -28,7 +29,7 @@ const destination = new Uint32Array(4)
 export function ipv6Input(device: Device, packet: Packet): void {
   const { netns } = device
   const { bytes, start } = packet
-  if (netns.sysctls.ipv6(device, 'disable_ipv6') !== 0) {
+  if (!hasIpv6(device)) {
     return drop(netns, device, packet, 'UNKNOWN_PROTOCOL', 'ip')
   }
   if (packet.length < HEADER || (bytes[start] as number) >>> 4 !== 6) {
@@ -146,7 +147,8 @@ function forward(netns: NetworkNamespace, device: Device, packet: Packet, route:
     drop(netns, device, packet, 'SOURCE_INVALID', 'ip')
     return icmpv6Error(netns, packet, 0x102, 0)
   }
-  const mtu = route.pathMtu
+  // A router goes by the link alone (ip6_dst_mtu_maybe_forward).
+  const { mtu } = out
   if (packet.length > mtu) {
     drop(
       netns,

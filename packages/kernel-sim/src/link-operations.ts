@@ -11,7 +11,7 @@ import { isLinkLocal, isMulticast, isV4, type Mac } from '@podfabric/netaddr'
 import { VXLAN_PORT_LINUX } from '@podfabric/overlay'
 import { Bridge } from './bridge.ts'
 import { checkMac, type Device } from './device.ts'
-import { ipv6Down, ipv6Running, ipv6Up } from './ipv6-autoconf.ts'
+import { ipv6Resized } from './ipv6-autoconf.ts'
 import { deleteLink } from './link-removal.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { Nic } from './nic.ts'
@@ -21,8 +21,6 @@ import { Vxlan } from './vxlan.ts'
 /** Octets of a name, and of an alias, without the zero at the end. */
 const NAME_LIMIT = 15
 const ALIAS_LIMIT = 255
-/** IPv6 needs links that carry this much. */
-const IPV6_LEAST_MTU = 1280
 /** What Ethernet links take. */
 const LEAST_MTU = 68
 const LARGEST_MTU = 65_535
@@ -223,11 +221,7 @@ function setMtu(device: Device, mtu: number, operation: string): void {
   device.mtu = mtu
   if (device instanceof Bridge) device.mtuChosen = true
   device.port?.bridge.portMtuChanged()
-  if (mtu < IPV6_LEAST_MTU) ipv6Down(device)
-  else if (before < IPV6_LEAST_MTU) {
-    if (device.up) ipv6Up(device)
-    if (device.running) ipv6Running(device)
-  }
+  ipv6Resized(device, before)
   device.changed()
 }
 

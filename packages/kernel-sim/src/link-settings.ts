@@ -37,8 +37,11 @@ const IPV6 = {
   use_tempaddr: 0,
 }
 
-/** net.ipv4.neigh.<link>.*, in hundredths of a second. */
-const NEIGHBOR = { proxy_delay: 80 }
+/**
+ * net.ipv4.neigh.<link>.*: how often everybody or the neighbor itself is asked, in hundredths of a second how long an
+ * answer for others waits, and in milliseconds how long one that was asked may take.
+ */
+const NEIGHBOR = { mcast_solicit: 3, ucast_solicit: 3, proxy_delay: 80, retrans_time_ms: 1000 }
 
 export type Ipv4Key = keyof typeof IPV4
 export type Ipv6Key = keyof typeof IPV6

@@ -41,13 +41,17 @@ export function ndSolicit(
   else sendToGroup(device, packet, source, solicitedNode(entry.octets))
 }
 
-/** The packet's own source where the link has it, else one that the link chooses. */
+/**
+ * The packet's own source where the link has it, else the link-local address. Linux asks nobody while that one is
+ * tentative; here another address of the link stands in for it, so that a network works from its first moment on.
+ */
 function sourceOf(device: Device, cause: Packet | undefined, target: Uint8Array): Uint8Array | undefined {
   if (cause !== undefined) {
     const own = ownOn(device, cause.bytes, cause.start + 8)
     if (own !== undefined && !own.tentative) return own.octets
   }
-  return device.netns.ipv6.selectSource(device, target)
+  const near = device.addresses6.find(({ scope, tentative }) => scope === 'link' && !tentative)
+  return near?.octets ?? device.netns.ipv6.selectSource(device, target)
 }
 
 /** Asks whether anybody has an address that this link wants (RFC 4862 section 5.4.2). */
@@ -163,7 +167,12 @@ function solicited(
   if (probing) {
     const reply = message(device, ADVERTISEMENT, router | OVERRIDE, octets, TARGET_LINK_LAYER)
     reply.cause = packet.id
-    return sendToGroup(device, reply, own?.octets ?? sourceOf(device, undefined, octets) ?? octets, ALL_NODES)
+    return sendToGroup(
+      device,
+      reply,
+      own?.octets ?? netns.ipv6.selectSource(device, octets) ?? octets,
+      ALL_NODES,
+    )
   }
   const asker = bytes.slice(start + 8, start + 24)
   const entry = device.neighbors6.ensureOctets(asker)
@@ -172,7 +181,7 @@ function solicited(
   const override = own === undefined ? 0 : OVERRIDE
   const reply = message(device, ADVERTISEMENT, router | SOLICITED | override, octets, TARGET_LINK_LAYER)
   reply.cause = packet.id
-  const source = own?.octets ?? sourceOf(device, undefined, asker)
+  const source = own?.octets ?? netns.ipv6.selectSource(device, asker)
   if (source === undefined) return
   const answer = (): void => sendTo(device, reply, source, asker, entry.macHigh, entry.macLow)
   const delay = own === undefined ? netns.sysctls.proxyDelay(device, 6) : 0

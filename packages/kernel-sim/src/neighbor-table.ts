@@ -22,8 +22,6 @@ import { i32At } from './octets.ts'
 import type { Packet } from './packet.ts'
 
 // Linux' defaults, in milliseconds: net.ipv4.neigh.default.*
-const RETRANSMIT = 1000
-const PROBES = 3
 const REACHABLE = 30_000
 const DELAY = 5000
 /** Packets that wait for one neighbor; the oldest goes first. */
@@ -231,13 +229,21 @@ export class NeighborTable {
     drop(device.netns, device, oldest, 'NEIGHBOR_FAILED', 'ip')
   }
 
-  /** Asks everybody on the link, up to three times. */
+  get #retransmit(): number {
+    return this.#device.netns.sysctls.retransmit(this.#device, this.#family)
+  }
+
+  #limit(unicast: boolean): number {
+    return this.#device.netns.sysctls.solicitations(this.#device, this.#family, unicast)
+  }
+
+  /** Asks everybody on the link, a few times. */
   #ask(entry: NeighborEntry, cause: Packet | undefined): void {
     entry.probes = 0
     const again = (): void => {
-      if (entry.probes === PROBES) return this.#fail(entry)
+      if (entry.probes >= this.#limit(false)) return this.#fail(entry)
       entry.probes++
-      entry.timer = this.#device.simulation.after(RETRANSMIT, again)
+      entry.timer = this.#device.simulation.after(this.#retransmit, again)
       this.#solicit(entry, entry.waiting[0] ?? cause, false)
     }
     again()
@@ -276,9 +282,9 @@ export class NeighborTable {
     entry.state = 'probe'
     entry.probes = 0
     const again = (): void => {
-      if (entry.probes === PROBES) return this.#fail(entry)
+      if (entry.probes >= this.#limit(true)) return this.#fail(entry)
       entry.probes++
-      entry.timer = this.#device.simulation.after(RETRANSMIT, again, { background: true })
+      entry.timer = this.#device.simulation.after(this.#retransmit, again, { background: true })
       this.#solicit(entry, undefined, true)
     }
     again()

@@ -26,6 +26,8 @@ export interface RouteFields {
   readonly destination: Prefix
   readonly type: RouteType
   readonly gateway?: Ip | undefined
+  /** The gateway was an address of this host when the route came: packets go to the link as without one. */
+  readonly ownGateway?: boolean | undefined
   readonly device: Device | undefined
   readonly source?: Ip | undefined
   readonly metric: number
@@ -58,8 +60,8 @@ export class RouteEntry {
   /** IPv4, signed; 0 without. */
   readonly source4: number
   readonly source6: Uint8Array | undefined
-  /** 0 without. */
-  readonly mtu: number
+  /** 0 without. IPv6 routes follow the link (rt6_mtu_change_route). */
+  mtu: number
   /** The gateway's entry, found once; looked for again where it is gone. */
   neighbor: NeighborEntry | undefined = undefined
 
@@ -75,7 +77,7 @@ export class RouteEntry {
     const network = networkAddress(destination)
     this.network4 = number4(network)
     this.network6 = words6(network)
-    this.hasGateway = gateway !== undefined
+    this.hasGateway = gateway !== undefined && !fields.ownGateway
     this.gateway4 = gateway === undefined ? 0 : number4(gateway)
     this.gateway6 = gateway === undefined ? NO_WORDS : words6(gateway)
     this.source4 = source === undefined ? 0 : number4(source)
@@ -83,27 +85,15 @@ export class RouteEntry {
     this.mtu = fields.mtu ?? 0
   }
 
-  /** Octets that a packet may have on this route, exceptions aside. */
+  /** Octets that a packet may have on this route, exceptions aside: what the route says, also above the link's. */
   get pathMtu(): number {
     if (this.device === undefined) return 0
-    return this.mtu === 0 ? this.device.mtu : Math.min(this.mtu, this.device.mtu)
+    return this.mtu === 0 ? this.device.mtu : this.mtu
   }
 
   row(): Route {
-    const {
-      destination,
-      type,
-      gateway,
-      device,
-      source,
-      metric,
-      table,
-      scope,
-      onlink,
-      mtu,
-      advmss,
-      protocol,
-    } = this.fields
+    const { destination, type, gateway, device, source, metric, table, scope, onlink, advmss, protocol } =
+      this.fields
     return {
       destination,
       type,
@@ -114,7 +104,7 @@ export class RouteEntry {
       table,
       ...(scope !== undefined && { scope }),
       ...(onlink && { onlink }),
-      ...(mtu !== undefined && { mtu }),
+      ...(this.mtu !== 0 && { mtu: this.mtu }),
       ...(advmss !== undefined && { advmss }),
       protocol,
     }

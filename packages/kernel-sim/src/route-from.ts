@@ -12,6 +12,7 @@ import {
   prefixFamily,
 } from '@podfabric/netaddr'
 import type { Device } from './device.ts'
+import { hasIpv6 } from './ipv6-autoconf.ts'
 import { linkNamed } from './link-operations.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 import { PROTOCOL_BOOT, RouteEntry, TABLE_MAIN } from './route-entry.ts'
@@ -59,13 +60,16 @@ export function routeFrom(netns: NetworkNamespace, route: Route, operation: stri
   if (type === 'local' && scope !== undefined && scope !== 'host')
     throw refuse('a local route has scope host')
   if (scope === 'nowhere') throw refuse('only a route that drops has scope nowhere')
-  if (family === 6 && named !== undefined && netns.sysctls.ipv6(named, 'disable_ipv6') !== 0) {
+  if (family === 6 && named !== undefined && !hasIpv6(named)) {
     throw new KernelError('ENODEV', operation, `IPv6 is switched off on ${named.name}`)
   }
   const device = linkOf(netns, route, named, scope, operation)
   if (source !== undefined && !isOwn(netns, source))
     throw refuse(`${source} is not an address of this namespace`)
-  return new RouteEntry({ ...common, gateway, device, source, scope })
+  // An address of this host is no neighbor (fib_check_nh gives the next hop the scope of the host).
+  const ownGateway =
+    gateway !== undefined && isV4(gateway) && !onlink && netns.ipv4.isLocal(ipv4ToNumber(gateway) | 0)
+  return new RouteEntry({ ...common, gateway, ownGateway, device, source, scope })
 }
 
 function defaultScope(type: string, hasGateway: boolean): NonNullable<Route['scope']> {

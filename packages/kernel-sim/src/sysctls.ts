@@ -15,6 +15,7 @@ const GLOBAL = {
   'net.bridge.bridge-nf-call-iptables': '1',
   'net.ipv4.icmp_echo_ignore_all': '0',
   'net.ipv4.icmp_echo_ignore_broadcasts': '1',
+  'net.ipv4.icmp_ratelimit': '1000',
   'net.ipv4.ip_default_ttl': '64',
   'net.ipv4.ip_forward_use_pmtu': '0',
   'net.ipv4.ip_local_port_range': '32768\t60999',
@@ -22,6 +23,7 @@ const GLOBAL = {
   'net.ipv4.ip_unprivileged_port_start': '1024',
   'net.ipv4.ping_group_range': '1\t0',
   'net.ipv6.bindv6only': '0',
+  'net.ipv6.icmp.ratelimit': '1000',
   'net.ipv6.ip_nonlocal_bind': '0',
 }
 
@@ -81,7 +83,18 @@ export class Sysctls {
 
   /** Hundredths of a second. */
   proxyDelay(device: Device, family: 4 | 6): number {
-    return device.settings[family === 4 ? 'neigh4' : 'neigh6'].proxy_delay
+    return neighborSettings(device, family).proxy_delay
+  }
+
+  /** Milliseconds until a neighbor that does not answer is asked again. */
+  retransmit(device: Device, family: 4 | 6): number {
+    return neighborSettings(device, family).retrans_time_ms
+  }
+
+  /** How often a neighbor is asked for: `unicast` only itself, else everybody on the link. */
+  solicitations(device: Device, family: 4 | 6, unicast: boolean): number {
+    const { mcast_solicit, ucast_solicit } = neighborSettings(device, family)
+    return unicast ? ucast_solicit : mcast_solicit
   }
 
   flag(key: GlobalKey): boolean {
@@ -175,6 +188,10 @@ export class Sysctls {
     if (key !== 'disable_ipv6' || link === 'default') return
     for (const device of link === 'all' ? links : [link]) this.#netns.ipv6Switched(device)
   }
+}
+
+function neighborSettings({ settings }: Device, family: 4 | 6): LinkSettings['neigh4'] {
+  return family === 4 ? settings.neigh4 : settings.neigh6
 }
 
 interface Place {

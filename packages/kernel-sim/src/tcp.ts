@@ -223,15 +223,18 @@ class Stack implements TcpStack, TcpHost {
     })
   }
 
+  /** What is wrong with the local end is told before what is wrong with the way. */
   #sourceOf(local: LocalEndpoint, destination: Ip, operation: string): Ip {
     const { address } = local
-    const route = this.#environment.sourceFor(destination)
-    if (address === undefined || isUnspecified(address)) return route
+    if (address === undefined || isUnspecified(address)) return this.#environment.sourceFor(destination)
+    if (!this.#environment.isLocal(address)) {
+      throw new KernelError('EADDRNOTAVAIL', operation, `${address} is not an address of this namespace`)
+    }
     if (familyOf(address) !== familyOf(destination)) {
       throw new KernelError('EINVAL', operation, `${address} is of another family`)
     }
-    if (this.#environment.isLocal(address)) return address
-    throw new KernelError('EADDRNOTAVAIL', operation, `${address} is not an address of this namespace`)
+    this.#environment.sourceFor(destination)
+    return address
   }
 
   #connectPort(flow: TcpFlow, wanted: number, remotePort: number, operation: string): number {

@@ -43,7 +43,8 @@ export function bind(operation: Operation, netns: (name: string) => Netns): Oper
   return operation
 }
 
-function nameOf(place: Netns | undefined): string {
+/** The name in `placeOf`. */
+export function nameOf(place: Netns | undefined): string {
   return place?.path.slice(DIRECTORY.length) ?? ''
 }
 
