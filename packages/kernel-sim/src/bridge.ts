@@ -147,11 +147,12 @@ export class Bridge extends Device {
     if (from !== undefined && high === this.macHigh && low === this.macLow) return this.#passUp(packet)
     const entry = this.fdb.get(high, low)
     if (entry === undefined) return this.#flood(from, packet, false)
-    if (entry.state === 'permanent' || entry.port === undefined) {
-      if (from !== undefined) return this.#passUp(packet)
-      return drop(netns, this, packet, 'NOT_FOR_THIS_HOST', 'ethernet')
+    if (from !== undefined && (entry.state === 'permanent' || entry.port === undefined)) {
+      return this.#passUp(packet)
     }
     const to = entry.port
+    // What the host itself sends to an address of its own that is a port's leaves by that port (br_dev_xmit).
+    if (to === undefined) return drop(netns, this, packet, 'NOT_FOR_THIS_HOST', 'ethernet')
     if (to === from && !to.hairpin) return drop(netns, from.device, packet, 'HAIRPIN_OFF', 'ethernet')
     if (to.isolated && from?.isolated) return drop(netns, from.device, packet, 'PORT_ISOLATED', 'ethernet')
     if (this.simulation.tracing) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { ip, prefix } from '@podfabric/netaddr'
-import { bytes, type CaseBody, ping, refuses, textOf } from './bed.ts'
+import { bytes, type CaseBody, dress, must, ping, refuses, textOf } from './bed.ts'
 import { routed } from './topology.ts'
 
 const families = [
@@ -26,7 +26,7 @@ const families = [
   },
 ] as const
 
-export const forwardingCases: readonly CaseBody[] = families.flatMap((family): CaseBody[] => [
+const ofBothFamilies: readonly CaseBody[] = families.flatMap((family): CaseBody[] => [
   {
     name: `a router that forwards ${family.name} takes one from the TTL`,
     async run(bed) {
@@ -141,3 +141,53 @@ export const forwardingCases: readonly CaseBody[] = families.flatMap((family): C
     },
   },
 ])
+
+/** What random packets found. */
+export const forwardingCases: readonly CaseBody[] = [
+  ...ofBothFamilies,
+  {
+    name: 'a link whose MTU is below 1280 has no IPv6 address when it comes up',
+    async run(bed) {
+      const { a } = await routed(bed)
+      const peer = { name: 'far', mtu: 1000 }
+      await must(
+        a.at,
+        { op: 'link.add', link: { kind: 'veth', name: 'near', mtu: 1000, up: true, peer } },
+        ...dress('far'),
+        { op: 'link.set', name: 'near', change: { up: false } },
+        { op: 'link.set', name: 'near', change: { up: true } },
+      )
+      assert.equal((await a.at.links.get('near')).running, true)
+      const rows = await a.at.addresses.list()
+      assert.deepEqual(
+        rows.filter(({ link }) => link === 'near'),
+        [],
+      )
+    },
+  },
+  {
+    name: 'a route through an own address leads to the link as one without a gateway',
+    async run(bed) {
+      const { a } = await routed(bed)
+      const gateway = ip('10.1.0.1')
+      await a.at.routes.add({ destination: prefix('10.40.0.1/32'), gateway, link: 'eth0' })
+      const answer = await a.at.routes.lookup({ destination: ip('10.40.0.1') })
+      assert.deepEqual([answer.link, answer.gateway], ['eth0', undefined])
+    },
+  },
+  {
+    name: "a route's MTU counts also where it is above the link's, and an IPv6 route's follows the link",
+    async run(bed) {
+      const { a } = await routed(bed)
+      for (const [destination, gateway] of [
+        ['10.40.0.0/16', '10.1.0.254'],
+        ['fd40::/16', 'fd01::fe'],
+      ] as const) {
+        await a.at.routes.add({ destination: prefix(destination), gateway: ip(gateway), mtu: 1400 })
+      }
+      await a.at.links.set('eth0', { mtu: 1300 })
+      assert.equal((await a.at.routes.lookup({ destination: ip('10.40.0.1') })).mtu, 1400)
+      assert.equal((await a.at.routes.lookup({ destination: ip('fd40::1') })).mtu, 1300)
+    },
+  },
+]

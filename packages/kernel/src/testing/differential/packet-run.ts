@@ -190,7 +190,7 @@ export class PacketRun {
     const frames = [...place.frames].map(([link, lines]) => [`frames ${link}`, lines.toSorted()] as const)
     return {
       ...tables,
-      neighbors: (tables.neighbors ?? []).filter((row) => !row.includes(' link lo ')).map(withoutAge),
+      neighbors: (tables.neighbors ?? []).filter(isSought).map(withoutAge),
       ...(this.#tracking.has(name) ? { conntrack: await this.#connections(at) } : {}),
       received: place.received.toSorted(),
       ...Object.fromEntries(frames),
@@ -260,6 +260,11 @@ function outcomeText(outcome: EchoOutcome): string {
 
 function isTunnel(port: number): boolean {
   return VXLAN_PORTS.includes(port)
+}
+
+/** Linux keeps rows of `lo` too, and of hosts that solicit routers, from link-local addresses, whenever they do. */
+function isSought(row: string): boolean {
+  return !row.includes(' link lo ') && !row.includes('address fe80:')
 }
 
 /** A neighbor that was seen grows old as time passes. */
