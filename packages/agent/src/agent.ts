@@ -6,9 +6,12 @@ import {
   type ExecOutcome,
   type FoundAttachment,
   type Log,
+  locksUnder,
   type NetworkList,
+  type NodeLocks,
   type PluginFactory,
   parsePluginConfig,
+  processLocks,
   toCniError,
 } from '@podfabric/cni'
 import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
@@ -42,6 +45,8 @@ export interface AgentOptions {
    * the first call on a store that does not know the network. Default: a store that knows nothing is taken at its word.
    */
   readonly evidence?: (network: string) => Promise<readonly FoundAttachment[]>
+  /** Shared with every other process that hosts plugins on this node. Default: there is none. */
+  readonly locks?: NodeLocks
   /** Runs the plugins that these delegate to and that are not among them. Default: there are no others. */
   readonly elsewhere?: Exec
 }
@@ -84,6 +89,7 @@ interface Running {
 
 export function agent(options: AgentOptions): Agent {
   const { node, kernel, store, plugins, clock, random, log, boot = '', evidence, elsewhere } = options
+  const { locks = processLocks() } = options
   const journal = sysctlJournal({ kernel, store, node, boot, log })
   const { host } = kernel.netns
   /** Only the node's own settings outlive what we make: other namespaces are worked on directly. */
@@ -104,6 +110,7 @@ export function agent(options: AgentOptions): Agent {
       node,
       kernel: journaled(network),
       store: scoped(store, `networks/${network}/`),
+      locks: locksUnder(locks, `networks/${network}/`),
       clock,
       random,
       log,

@@ -1,3 +1,4 @@
+import { ifAddress } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import { manualClock } from '@podfabric/store/testing'
 import fc from 'fast-check'
@@ -5,7 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { attachmentsOf, type Resource, type ResourceList } from './attachment.ts'
 import { CniError } from './error.ts'
 import type { Intent } from './intent.ts'
-import { keptLog } from './testing/index.ts'
+import { ipamResource } from './ipam-resource.ts'
+import { processLocks } from './node-locks.ts'
+import type { PluginFactory } from './plugin.ts'
+import type { Request } from './request.ts'
+import { keptLog, recordingPlugin, testContext } from './testing/index.ts'
 
 const id = { containerId: 'c1', ifName: 'eth0', netns: '/run/netns/c1' }
 const names = ['address', 'veth', 'routes'] as const
@@ -45,7 +50,9 @@ function world(store: Store = memoryStore({ clock: manualClock() })) {
         },
       }
     })
-  const attachments = attachmentsOf({ type: 'test', store, node: { name: 'node-1' }, log })
+  /** As another process has them. */
+  const restarted = () => attachmentsOf({ type: 'test', store, node: { name: 'node-1' }, log })
+  const attachments = restarted()
   const options = {
     exists: async ({ containerId }: { containerId: string }) => things.has(`veth of ${containerId}`) && alive,
     signal: new AbortController().signal,
@@ -58,6 +65,7 @@ function world(store: Store = memoryStore({ clock: manualClock() })) {
     failing,
     logged,
     attachments,
+    restarted,
     resources,
     options,
     kill: () => {
@@ -267,6 +275,126 @@ describe('an attachment', () => {
     expect(shared).toBe(0)
   })
 
+  it('is worked on by one call at a time, whoever gave which up', async () => {
+    const { store, things, resources, options, records } = world()
+    const locks = processLocks()
+    const process = () =>
+      attachmentsOf({ type: 'test', store, node: { name: 'node-1' }, log: keptLog().log, locks })
+    const [one, other] = [process(), process()]
+    const reached = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const given = new AbortController()
+    const halting: ResourceList = (intent) =>
+      resources(intent).map((resource) => ({
+        ...resource,
+        async ensure() {
+          await resource.ensure()
+          if (resource.name !== 'veth') return
+          reached.resolve()
+          await goOn.promise
+        },
+      }))
+    const first = one.add(id, planned(halting), { ...options, signal: given.signal })
+    await reached.promise
+    given.abort()
+    const detached = other.del(id, resources)
+    const second = other.add(id, planned(resources), options)
+    goOn.resolve()
+    await expect(first).rejects.toMatchObject({ code: 'CNI_TRY_AGAIN_LATER' })
+    await detached
+    await second
+    // What the first one undid late is not the second one's.
+    expect(things.size).toBe(3)
+    expect(await records()).toBe(1)
+  })
+
+  it('finds what is shared, though another process was just taking it away', async () => {
+    const { store, resources, options } = world()
+    const locks = processLocks()
+    const shared = new Set<string>()
+    const resting = Promise.withResolvers<void>()
+    const goOn = Promise.withResolvers<void>()
+    const process = (idle: () => Promise<void>) =>
+      attachmentsOf({ type: 'test', store, node: { name: 'node-1' }, log: keptLog().log, locks, idle })
+    const leaving = process(async () => {
+      resting.resolve()
+      await goOn.promise
+      shared.delete('bridge')
+    })
+    const coming = process(async () => void shared.delete('bridge'))
+    const sharing: ResourceList = (intent) => [
+      {
+        name: 'bridge',
+        ensure: async () => void shared.add('bridge'),
+        verify: async () => {},
+        remove: async () => {},
+      },
+      ...resources(intent),
+    ]
+    await leaving.add(id, planned(sharing), options)
+    const last = leaving.del(id, sharing)
+    await resting.promise
+    const first = coming.add({ ...id, containerId: 'c2' }, planned(sharing), options)
+    await new Promise((resolve) => setImmediate(resolve))
+    goOn.resolve()
+    await Promise.all([last, first])
+    expect([...shared]).toEqual(['bridge'])
+  })
+
+  it('that was given up gives its addresses back, though the delegate’s calls heed their signal', async () => {
+    const { store, things, options, records } = world()
+    const held = new Map<string, string>()
+    const ipam: PluginFactory = () => ({
+      ...recordingPlugin(
+        'ipam',
+        [],
+      )(testContext({ kernel: undefined as never, store, clock: manualClock() })),
+      async add({ containerId }) {
+        held.set(containerId, '10.0.0.2')
+        return { interfaces: [], ips: [{ address: ifAddress('10.0.0.2/24') }], routes: [] }
+      },
+      del: async ({ containerId }) => void held.delete(containerId),
+    })
+    const context = testContext({
+      kernel: undefined as never,
+      store,
+      clock: manualClock(),
+      plugins: { ipam },
+    })
+    const attachments = attachmentsOf({ ...context, type: 'test' })
+    const given = new AbortController()
+    const request: Request = {
+      config: undefined,
+      source: { cniVersion: '1.1.0', name: 'net', type: 'test', ipam: { type: 'ipam' } },
+      path: [],
+      signal: given.signal,
+    }
+    const plan = (intent: Intent) => {
+      const addresses = ipamResource(() => context.delegate('ipam'), request, intent)
+      const link: Resource = {
+        name: 'link',
+        async ensure() {
+          expect(addresses.result.ips).toHaveLength(1)
+          things.add('link')
+          given.abort()
+        },
+        verify: async () => {},
+        remove: async () => void things.delete('link'),
+      }
+      return {
+        resources: [addresses, link],
+        result: () => ({ interfaces: [], ips: [], routes: [] }),
+      }
+    }
+    await expect(attachments.add(id, plan, { ...options, signal: given.signal })).rejects.toMatchObject({
+      code: 'CNI_TRY_AGAIN_LATER',
+      details: undefined,
+    })
+    expect([...things]).toEqual([])
+    expect([...held]).toEqual([])
+    expect(await records()).toBe(0)
+  })
+
   it('leaves other nodes of the network alone', async () => {
     const store = memoryStore({ clock: manualClock() })
     const { attachments, resources, options } = world(store)
@@ -279,7 +407,7 @@ describe('an attachment', () => {
   it('brings the world back to what it was, wherever it is killed and whatever fails on the way', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(8), fc.constantFrom('del', 'gc'), async (killedAt, verb) => {
-        const { attachments, resources, options, things, records } = world()
+        const { attachments, restarted, resources, options, things, records } = world()
         let count = 0
         const mortal: ResourceList = (intent) =>
           resources(intent).map((resource) => ({
@@ -290,7 +418,8 @@ describe('an attachment', () => {
           attachments.add(id, planned(mortal), options),
           new Promise((resolve) => setImmediate(resolve)),
         ])
-        await (verb === 'del' ? attachments.del(id, resources) : attachments.gc([], resources))
+        const next = restarted()
+        await (verb === 'del' ? next.del(id, resources) : next.gc([], resources))
         expect(things.size).toBe(0)
         expect(await records()).toBe(0)
       }),

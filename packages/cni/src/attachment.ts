@@ -2,7 +2,7 @@ import type { Store } from '@podfabric/store'
 import { CniError } from './error.ts'
 import type { FoundAttachment } from './found-attachment.ts'
 import { attachmentNamed, type Intent, intentName, intentsOf } from './intent.ts'
-import { KeyedMutex } from './locks.ts'
+import { type NodeLocks, processLocks } from './node-locks.ts'
 import type { Log } from './plugin.ts'
 import type { Found } from './records.ts'
 import type { AttachmentId } from './request.ts'
@@ -31,6 +31,8 @@ export interface AttachmentsOptions {
   readonly store: Store
   readonly node: { readonly name: string }
   readonly log: Log
+  /** As `PluginContext.locks`. */
+  readonly locks?: NodeLocks
   /**
    * Takes away what the attachments of this network shared on this node: a bridge, a table of rules. Called after DEL, GC and a
    * failed ADD when no attachment is recorded any more, never beside the beginning of a new one, and perhaps when
@@ -62,7 +64,8 @@ export interface AttachmentPlan {
 
 /**
  * The attachments of one network on one node. Each is a list of resources, and the same list serves all verbs.
- * Calls for one attachment must not overlap (SPEC 1.1.0, section 3, "Lifecycle & Ordering"); others may.
+ * Calls for one attachment run one after the other, whichever process of the node they are in; runtimes must not let them overlap
+ * (SPEC 1.1.0, section 3, "Lifecycle & Ordering"), but one that gave a call up may not know that it still runs. Others run side by side.
  */
 export interface Attachments {
   /**
@@ -92,10 +95,18 @@ export interface Attachments {
   list(): Promise<readonly Intent[]>
 }
 
-export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptions): Attachments {
+export function attachmentsOf(options: AttachmentsOptions): Attachments {
+  const { type, store, node, log, idle, locks = processLocks() } = options
   const intents = intentsOf(store, type, node.name)
-  // A new intent is either seen by whoever finds nothing left, or waits until the shared things are gone.
-  const turn = new KeyedMutex()
+  const everyone = `attachments/${type}/${node.name}`
+  const alone = <T>(id: AttachmentId, work: () => Promise<T>, signal?: AbortSignal): Promise<T> =>
+    locks.exclusive(`${everyone}/${intentName(id)}`, work, { signal })
+
+  /** A new intent is either seen by whoever finds nothing left, or waits until the shared things are gone. */
+  const record = async (intent: Intent, ifRevision: number): Promise<void> => {
+    const put = () => intents.put(intentName(intent), intent, { ifRevision })
+    await (idle === undefined ? put() : locks.shared(everyone, put))
+  }
 
   const forget = async (intent: Intent): Promise<void> => {
     await intents.delete(intentName(intent))
@@ -103,8 +114,8 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
   }
 
   const restIfIdle = async (): Promise<void> => {
-    if (idle === undefined) return
-    await turn.run('', async () => {
+    if (idle === undefined || (await intents.any())) return
+    await locks.exclusive(everyone, async () => {
       if (!(await intents.any())) await idle()
     })
   }
@@ -129,35 +140,42 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
     await forget(intent)
   }
 
-  return {
-    async add(attachment, plan, { facts, exists, signal }) {
-      const intent: Intent = { ...identity(attachment), ...(facts && { facts }) }
-      const before = await recorded(intent)
-      if ((await exists(intent)) || (before.intent && (await exists(before.intent)))) {
-        throw new CniError('CNI_INTERFACE_EXISTS', `${describe(intent)} is attached already; DEL it first`)
-      }
-      if (before.intent) {
-        log.info('removing what an earlier ADD left', { ...identity(before.intent) })
-        const failures = await removeAll(plan(before.intent).resources)
-        if (failures.length > 0)
-          throw together(failures, `removing what an earlier ADD of ${describe(intent)} left`)
+  const add = async (
+    attachment: Intent,
+    plan: (intent: Intent) => AttachmentPlan,
+    { facts, exists, signal }: AddOptions,
+  ): Promise<AddResult> => {
+    const intent: Intent = { ...identity(attachment), ...(facts && { facts }) }
+    const before = await recorded(intent)
+    if ((await exists(intent)) || (before.intent && (await exists(before.intent)))) {
+      throw new CniError('CNI_INTERFACE_EXISTS', `${describe(intent)} is attached already; DEL it first`)
+    }
+    if (before.intent) {
+      log.info('removing what an earlier ADD left', { ...identity(before.intent) })
+      const failures = await removeAll(plan(before.intent).resources)
+      if (failures.length > 0)
+        throw together(failures, `removing what an earlier ADD of ${describe(intent)} left`)
+    }
+    signal.throwIfAborted()
+    await record(intent, before.revision)
+    const begun: Resource[] = []
+    try {
+      const { resources, result } = plan(intent)
+      for (const resource of resources) {
+        signal.throwIfAborted()
+        begun.push(resource)
+        await resource.ensure()
       }
       signal.throwIfAborted()
-      await turn.run('', () => intents.put(intentName(intent), intent, { ifRevision: before.revision }))
-      const begun: Resource[] = []
-      try {
-        const { resources, result } = plan(intent)
-        for (const resource of resources) {
-          signal.throwIfAborted()
-          begun.push(resource)
-          await resource.ensure()
-        }
-        signal.throwIfAborted()
-        return result()
-      } catch (error) {
-        throw await undone(error, signal, begun, intent, () => forget(intent))
-      }
-    },
+      return result()
+    } catch (error) {
+      throw await undone(error, signal, begun, intent, () => forget(intent))
+    }
+  }
+
+  return {
+    add: (attachment, plan, options) =>
+      alone(attachment, () => add(attachment, plan, options), options.signal),
 
     async check(attachment, resources, foreign) {
       const { intent } = await recorded(attachment)
@@ -183,12 +201,13 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
       )
     },
 
-    async del(attachment, resources, foreign) {
-      const { intent } = await recorded(attachment)
-      const all: ResourceList =
-        intent === undefined && foreign ? (each) => [...resources(each), ...foreign(each)] : resources
-      await del({ ...intent, ...identity(attachment) }, all)
-    },
+    del: (attachment, resources, foreign) =>
+      alone(attachment, async () => {
+        const { intent } = await recorded(attachment)
+        const all: ResourceList =
+          intent === undefined && foreign ? (each) => [...resources(each), ...foreign(each)] : resources
+        await del({ ...intent, ...identity(attachment) }, all)
+      }),
 
     async gc(valid, resources) {
       const alive = new Set(valid.map(intentName))
@@ -197,7 +216,9 @@ export function attachmentsOf({ type, store, node, log, idle }: AttachmentsOptio
         if (alive.has(found.name)) continue
         const intent = intentIn(found)
         if (intent === undefined) continue
-        await del(intent, resources).catch((error: unknown) => failures.push(toCniError(error)))
+        await alone(intent, () => del(intent, resources)).catch((error: unknown) =>
+          failures.push(toCniError(error)),
+        )
       }
       await restIfIdle().catch((error: unknown) => failures.push(toCniError(error)))
       if (failures.length > 0) throw together(failures, 'collecting garbage')

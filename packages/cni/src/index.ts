@@ -31,6 +31,7 @@ export { linkName } from './link-name.ts'
 export { KeyedMutex } from './locks.ts'
 export { mergeResults } from './merge-results.ts'
 export { type NetworkListOptions, parseNetworkList } from './network-list.ts'
+export { type LockOptions, locksUnder, type NodeLocks, processLocks } from './node-locks.ts'
 export { parseConfig, refuseKeys } from './parse-config.ts'
 export {
   isJsonObject,

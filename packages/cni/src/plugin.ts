@@ -3,6 +3,7 @@ import type { Store } from '@podfabric/store'
 import type { Capability, PluginConfig } from './config.ts'
 import type { Controller } from './controller.ts'
 import type { Delegate } from './delegate.ts'
+import type { NodeLocks } from './node-locks.ts'
 import type {
   AddRequest,
   CheckRequest,
@@ -30,6 +31,8 @@ export interface PluginContext {
   readonly random: () => number
   readonly log: Log
   readonly node: { readonly name: string }
+  /** Names are the network's own, as the store's keys. Missing: no other process hosts plugins on this node. */
+  readonly locks?: NodeLocks
   /**
    * Another plugin by its `type`, as IPAM is called (SPEC 1.1.0, section 4). Where plugins run in the
    * process it is called there; an executable finds it on CNI_PATH.

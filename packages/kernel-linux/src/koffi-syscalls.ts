@@ -7,6 +7,7 @@ const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
 const MSG_TRUNC = 0x20
 const EMSGSIZE = 90
+const F_OFD_SETLK = 37
 
 // One piece of native memory for the calls that need pointers within pointers. Calls are synchronous and on
 // one thread, so one is enough. struct msghdr and iovec are the same on x64 and arm64 (LP64, little endian).
@@ -58,6 +59,8 @@ function make(koffi: Koffi): Syscalls {
     'long sendto(int fd, const uint8_t *data, size_t length, int flags, const uint8_t *to, unsigned int toLength)',
   )
   const closeAside = libc.func('int close(int fd)')
+  // Variable arguments are passed like any others on x64 and arm64 Linux.
+  const fcntl = func('int fcntl(int fd, int command, const uint8_t *argument)')
   const sendAside = libc.func('long send(int fd, const uint8_t *data, size_t length, int flags)')
   const recvmsg = func('long recvmsg(int fd, void *message, int flags)')
   const recv = func('long recv(int fd, void *data, size_t length, int flags)')
@@ -139,6 +142,14 @@ function make(koffi: Koffi): Syscalls {
     receiveData(fd, flags) {
       const length = recv(fd, room, DATA_SIZE, flags | MSG_TRUNC)
       return length > DATA_SIZE ? -EMSGSIZE : length < 0 ? length : data.slice(0, length)
+    },
+    lockPlace(fd, place, kind) {
+      // struct flock: type, whence (SEEK_SET), start, length, pid (0).
+      const range = new DataView(new ArrayBuffer(32))
+      range.setInt16(0, kind, true)
+      range.setBigInt64(8, BigInt(place), true)
+      range.setBigInt64(16, 1n, true)
+      return fcntl(fd, F_OFD_SETLK, new Uint8Array(range.buffer))
     },
     watch: (fd, callback) => watch(koffi, fd, callback),
   }

@@ -31,6 +31,8 @@ export interface Syscalls {
   receive(fd: number, flags: number): Received | number
   /** The data of one datagram alone, the caller's own copy; EMSGSIZE where it is longer than what there is room for. */
   receiveData(fd: number, flags: number): Uint8Array | number
+  /** One place of a file, for this open file alone (F_OFD_SETLK); never waits. 0 shared, 1 exclusive, 2 none. EAGAIN, EACCES. */
+  lockPlace(fd: number, place: number, kind: 0 | 1 | 2): number
   /** Calls back whenever the descriptor is ready, until stopped. One watch for each descriptor. */
   watch(fd: number, callback: () => void): Watch
 }

@@ -1,12 +1,16 @@
 import {
+  type AddRequest,
+  type AddResult,
   type AttachmentRequest,
   CniError,
   type Controller,
   codeOf,
+  type DelRequest,
   type Plugin,
   type PluginConfig,
   type PluginContext,
   type PluginFactory,
+  processLocks,
   type Request,
   toCniError,
 } from '@podfabric/cni'
@@ -39,7 +43,13 @@ export function flannelOn(files: NodeFiles): PluginFactory<FlannelConfig> {
 export default flannel satisfies PluginFactory<FlannelConfig>
 
 function make(context: PluginContext, files: NodeFiles | undefined): Plugin<FlannelConfig> {
-  const { store, node, log } = context
+  const { store, node, log, locks = processLocks() } = context
+  /** The record and what the delegate makes are one: calls for one attachment run one after the other. */
+  const alone = <T>(
+    { containerId, ifName }: AttachmentRequest,
+    work: () => Promise<T>,
+    signal?: AbortSignal,
+  ) => locks.exclusive(`delegates/${node.name}/${containerId}/${ifName}`, work, { signal })
   let controller: Controller | undefined
 
   const filesOf = (): NodeFiles => {
@@ -62,6 +72,43 @@ function make(context: PluginContext, files: NodeFiles | undefined): Plugin<Flan
 
   const delegateOf = ({ type }: PluginConfig) => context.delegate(type)
 
+  const add = async (request: AddRequest<FlannelConfig>): Promise<AddResult> => {
+    const source = await configOf(request)
+    const delegate = delegateOf(source)
+    const saved = savedOf(request)
+    const { prevResult, ...kept } = source
+    if (await saved.get(request)) {
+      // An attachment that is there is refused and stays; what an earlier ADD left is replaced by the delegate.
+      const result = await delegate.add({ ...request, source })
+      await saved.put(request, kept)
+      return result
+    }
+    try {
+      // First the record, then the attachment: whatever exists can be undone.
+      await saved.put(request, kept)
+      return await delegate.add({ ...request, source })
+    } catch (error) {
+      // SPEC 1.1.0, section 4: a delegate whose ADD failed is called with DEL. If that fails, the record stays for the next.
+      // Undoing is no part of what was given up.
+      const { signal } = new AbortController()
+      await delegate
+        .del({ ...request, source, signal })
+        .then(() => saved.delete(request))
+        .catch((failure) => log.warn('a failed ADD was not undone wholly', { error: failure }))
+      throw error
+    }
+  }
+
+  const del = async (request: DelRequest<FlannelConfig>): Promise<void> => {
+    const saved = savedOf(request)
+    const found = await saved.get(request)
+    if (!found) return
+    // What cannot be read any more was probably as it would be made now.
+    const config = found === 'damaged' ? await configOf(request) : found
+    await delegateOf(config).del({ ...request, source: savedConfig(config, request.source) })
+    await saved.delete(request)
+  }
+
   return {
     type: 'flannel',
     versions: bridgeVersions,
@@ -75,30 +122,7 @@ function make(context: PluginContext, files: NodeFiles | undefined): Plugin<Flan
     },
     parse: (source) => parseFlannelConfig(source, files !== undefined),
 
-    async add(request) {
-      const source = await configOf(request)
-      const delegate = delegateOf(source)
-      const saved = savedOf(request)
-      const { prevResult, ...kept } = source
-      if (await saved.get(request)) {
-        // An attachment that is there is refused and stays; what an earlier ADD left is replaced by the delegate.
-        const result = await delegate.add({ ...request, source })
-        await saved.put(request, kept)
-        return result
-      }
-      try {
-        // First the record, then the attachment: whatever exists can be undone.
-        await saved.put(request, kept)
-        return await delegate.add({ ...request, source })
-      } catch (error) {
-        // SPEC 1.1.0, section 4: a delegate whose ADD failed is called with DEL. If that fails, the record stays for the next.
-        await delegate
-          .del({ ...request, source })
-          .then(() => saved.delete(request))
-          .catch((failure) => log.warn('a failed ADD was not undone wholly', { error: failure }))
-        throw error
-      }
-    },
+    add: (request) => alone(request, () => add(request), request.signal),
 
     async check(request) {
       const config = await savedOf(request).get(request)
@@ -106,15 +130,7 @@ function make(context: PluginContext, files: NodeFiles | undefined): Plugin<Flan
       await delegateOf(config).check({ ...request, source: savedConfig(config, request.source) })
     },
 
-    async del(request) {
-      const saved = savedOf(request)
-      const found = await saved.get(request)
-      if (!found) return
-      // What cannot be read any more was probably as it would be made now.
-      const config = found === 'damaged' ? await configOf(request) : found
-      await delegateOf(config).del({ ...request, source: savedConfig(config, request.source) })
-      await saved.delete(request)
-    },
+    del: (request) => alone(request, () => del(request)),
 
     async gc(request) {
       const saved = savedOf(request)

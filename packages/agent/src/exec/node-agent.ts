@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { Exec, Log, NetworkList, PluginFactory } from '@podfabric/cni'
-import { type Kernel, systemClock } from '@podfabric/kernel'
+import type { Exec, Log, NetworkList, NodeLocks, PluginFactory } from '@podfabric/cni'
+import { type Clock, type Kernel, systemClock } from '@podfabric/kernel'
 import type { FileStore, FileStoreOptions } from '@podfabric/store/file'
 import { type Agent, agent } from '../agent.ts'
 import { failedOutcome } from '../protocol.ts'
@@ -41,12 +41,13 @@ export type NodeAgent = Agent & AsyncDisposable
 export async function nodeAgent(options: NodeAgentOptions): Promise<NodeAgent> {
   const { log } = options
   // Loaded now: an executable whose agent answers needs neither.
-  const [{ linux }, { fileStore }] = await Promise.all([
+  const [{ linux }, { fileStore }, { fileLocks }] = await Promise.all([
     import('@podfabric/kernel-linux'),
     import('@podfabric/store/file'),
+    import('./file-locks.ts'),
   ])
   const kernel = linux({ deletions: deletionsWith(process.env.UV_THREADPOOL_SIZE) })
-  const open = () => openAgent(options, kernel, fileStore)
+  const open = () => openAgent(options, kernel, fileStore, fileLocks)
   let current: OpenAgent
   try {
     current = await open()
@@ -138,6 +139,7 @@ async function openAgent(
   { plugins, log, env = process.env, elsewhere = execOnPath(env) }: NodeAgentOptions,
   kernel: Kernel,
   fileStore: (options: FileStoreOptions) => Promise<FileStore>,
+  fileLocks: (path: string, clock: Clock) => NodeLocks & Disposable,
 ): Promise<OpenAgent> {
   const path = join(env[stateVariable] || defaultStateFolder, 'agent.db')
   let damaged = false
@@ -155,7 +157,10 @@ async function openAgent(
       },
     },
   })
+  let locks: (NodeLocks & Disposable) | undefined
   try {
+    locks = fileLocks(`${path}-calls`, systemClock)
+    const held = locks
     // Each network's plugins rebuild what they had before their first call: a fresh store knows that it knows nothing.
     if (store.recovered !== undefined) await store.recoveryDone()
     const hosting = agent({
@@ -167,6 +172,7 @@ async function openAgent(
       random: Math.random,
       log,
       boot: bootOfMachine(),
+      locks,
       evidence: nodeEvidence({ kernel, log, cacheFolder: env[cacheVariable] || defaultCacheFolder }),
       elsewhere,
     })
@@ -176,7 +182,8 @@ async function openAgent(
       isDamaged: () => damaged,
       async close() {
         const errors: unknown[] = []
-        for (const part of [() => hosting.stop(), () => store[Symbol.asyncDispose]()]) {
+        const parts = [() => hosting.stop(), () => held[Symbol.dispose](), () => store[Symbol.asyncDispose]()]
+        for (const part of parts) {
           try {
             await part()
           } catch (error) {
@@ -187,6 +194,7 @@ async function openAgent(
       },
     }
   } catch (error) {
+    locks?.[Symbol.dispose]()
     await store[Symbol.asyncDispose]()
     throw error
   }

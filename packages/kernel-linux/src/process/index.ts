@@ -1,0 +1,1 @@
+export { type LockFile, type LockKind, lockFile } from './lock-file.ts'
