@@ -30,9 +30,11 @@ describe.skipIf(!available.available)(`locks in a file${why}`, () => {
       await new Promise((resolve) => setImmediate(resolve))
       inside -= 1
     }
-    await Promise.all(Array.from({ length: 20 }, (_, i) => pair[i % 2]?.exclusive('name', work)))
+    await Promise.all(Array.from({ length: 20 }, (_, i) => pair[i % 2 === 0 ? 0 : 1].exclusive('name', work)))
     expect(most).toBe(1)
-    await Promise.all(Array.from({ length: 20 }, (_, i) => pair[i % 2]?.exclusive(`name-${i}`, work)))
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => pair[i % 2 === 0 ? 0 : 1].exclusive(`name-${i}`, work)),
+    )
     expect(most).toBe(20)
   })
 

@@ -182,7 +182,11 @@ async function openAgent(
       isDamaged: () => damaged,
       async close() {
         const errors: unknown[] = []
-        const parts = [() => hosting.stop(), () => held[Symbol.dispose](), () => store[Symbol.asyncDispose]()]
+        const parts = [
+          () => hosting.stop(),
+          async () => held[Symbol.dispose](),
+          () => store[Symbol.asyncDispose](),
+        ]
         for (const part of parts) {
           try {
             await part()
