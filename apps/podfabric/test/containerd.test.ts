@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ContainerdHost, containerdHost, image, noContainerd } from './fixtures/containerd-host.ts'
 import type { Pod } from './fixtures/cri.ts'
@@ -144,6 +144,27 @@ describe.skipIf(reason !== undefined)(title, { timeout: 120_000 }, () => {
     expect(await host.cri.networkReady()).toMatchObject({ ready: true })
     host.podfabric('uninstall')
     await until(host, false)
+  })
+
+  it('is found by doctor where it looks in other folders', async () => {
+    const host = await startedHost()
+    host.podfabric('install', '--plugin', 'bridge')
+    const found = () => {
+      const { stdout } = host.attempt('doctor', '-o', 'json')
+      const results: readonly { check: string; status: string; finding: string; fix?: string }[] =
+        JSON.parse(stdout)
+      return results.filter(({ check }) => check === 'runtime-folders')
+    }
+    expect(found()).toMatchObject([{ status: 'ok' }])
+    const config = readFileSync(host.path('/etc/containerd/config.toml'), 'utf8')
+    const elsewhere = config
+      .replace('/opt/cni/bin', '/usr/lib/cni')
+      .replace('version', 'disabled_plugins = ["cri"]\nversion')
+    writeFileSync(host.path('/etc/containerd/config.toml'), elsewhere)
+    expect(found()).toMatchObject([
+      { status: 'warning', fix: expect.stringContaining('podfabric install --bin-dir /usr/lib/cni') },
+      { status: 'warning', fix: expect.stringContaining('disabled_plugins') },
+    ])
   })
 
   it('lets a pod on the node’s own network be', async () => {

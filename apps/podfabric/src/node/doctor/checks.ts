@@ -13,6 +13,7 @@ import { mtu } from './mtu.ts'
 import { networkNames } from './network-names.ts'
 import { permissions } from './permissions.ts'
 import { pluginFiles } from './plugin-files.ts'
+import { runtimeFolders } from './runtime-folders.ts'
 import { settings } from './settings.ts'
 import { stateFile } from './state-file.ts'
 import { subnetLease } from './subnet-lease.ts'
@@ -24,6 +25,7 @@ export const checks: readonly Check[] = [
   listContent,
   listOrder,
   networkNames,
+  runtimeFolders,
   pluginFiles,
   permissions,
   stateFile,
