@@ -34,6 +34,12 @@ describe('the configuration of portmap', () => {
     ])
   })
 
+  it('takes the keys as containerd writes them', () => {
+    expect(mapped({ HostPort: 8080, ContainerPort: 80, Protocol: 'tcp', HostIP: '' }).wishes).toEqual([
+      { protocol: 'tcp', hostPort: 8080, containerPort: 80 },
+    ])
+  })
+
   it('leaves a mapping of host port 0 out, and takes the same one twice for one', () => {
     const each = { hostPort: 8080, containerPort: 80, protocol: 'tcp' }
     expect(mapped({ ...each, hostPort: 0 }, each, each).wishes).toHaveLength(1)

@@ -25,12 +25,18 @@ export interface PublishWish {
 const port = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65_535))
 const given = <const Schema extends v.GenericSchema>(schema: Schema) => v.exactOptional(v.nullable(schema))
 
-const mapping = v.object({
-  hostPort: port,
-  containerPort: v.pipe(port, v.minValue(1)),
-  protocol: given(v.string()),
-  hostIP: given(v.union([v.literal(''), ipSchema])),
-})
+const mappingKeys = ['hostPort', 'containerPort', 'protocol', 'hostIP']
+
+const mapping = v.pipe(
+  v.record(v.string(), v.unknown()),
+  v.transform(withKnownKeys),
+  v.object({
+    hostPort: port,
+    containerPort: v.pipe(port, v.minValue(1)),
+    protocol: given(v.string()),
+    hostIP: given(v.union([v.literal(''), ipSchema])),
+  }),
+)
 
 const schema = v.object({
   snat: given(v.boolean()),
@@ -75,6 +81,16 @@ export function parsePortmapConfig(config: PluginConfig): PortmapConfig {
     markBit: markMasqBit ?? DEFAULT_MARK_BIT,
     wishes: [...wishes.values()],
   }
+}
+
+/** containerd writes `HostPort`, `ContainerPort`, … where others write as the convention does; Go takes either for the key. */
+function withKnownKeys(written: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(written).map(([key, value]) => [
+      mappingKeys.find((known) => known.toLowerCase() === key.toLowerCase()) ?? key,
+      value,
+    ]),
+  )
 }
 
 /** The containernetworking portmap's; Kubernetes takes 14 and 15. */
