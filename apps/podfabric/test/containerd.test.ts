@@ -16,10 +16,15 @@ async function startedHost(): Promise<ContainerdHost> {
 }
 
 /** A sandbox with a container that sleeps. */
-async function startedPod({ cri, cgroup }: ContainerdHost, name: string, rest: Partial<Pod> = {}) {
+async function startedPod(
+  { cri, cgroup }: ContainerdHost,
+  name: string,
+  rest: Partial<Pod> = {},
+  command: readonly string[] = ['sleep', '600'],
+) {
   const pod = { name, cgroup, ...rest }
   const sandbox = await cri.run(pod)
-  const container = await cri.start(pod, sandbox, image, ['sleep', '600'])
+  const container = await cri.start(pod, sandbox, image, command)
   const [address = ''] = await cri.addresses(sandbox)
   return {
     sandbox,
@@ -165,6 +170,30 @@ describe.skipIf(reason !== undefined)(title, { timeout: 120_000 }, () => {
       { status: 'warning', fix: expect.stringContaining('podfabric install --bin-dir /usr/lib/cni') },
       { status: 'warning', fix: expect.stringContaining('disabled_plugins') },
     ])
+  })
+
+  it('publishes the ports that a pod asks for, and leaves nothing', async () => {
+    const host = await startedHost()
+    host.podfabric('install', '--plugin', 'bridge')
+    await host.startAgent()
+    const before = traces(host)
+    const ports = [{ container: 80, host: 8080 }]
+    const server = await startedPod(host, 'server', { ports }, [
+      'nc',
+      '-lk',
+      '-p',
+      '80',
+      '-e',
+      'echo',
+      'served',
+    ])
+    const client = await startedPod(host, 'client')
+    const gateway = server.address.replace(/\d+$/, '1')
+    // The server needs a moment; the runtime's deadline is the limit.
+    const asking = `until nc -w 1 ${gateway} 8080 </dev/null; do :; done`
+    expect(await client.exec('sh', '-c', asking)).toContain('served')
+    for (const pod of [server, client]) await pod.remove()
+    expect(traces(host)).toEqual(before)
   })
 
   it('lets a pod on the node’s own network be', async () => {
