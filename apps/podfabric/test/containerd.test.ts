@@ -178,15 +178,8 @@ describe.skipIf(reason !== undefined)(title, { timeout: 120_000 }, () => {
     await host.startAgent()
     const before = traces(host)
     const ports = [{ container: 80, host: 8080 }]
-    const server = await startedPod(host, 'server', { ports }, [
-      'nc',
-      '-lk',
-      '-p',
-      '80',
-      '-e',
-      'echo',
-      'served',
-    ])
+    const serving = 'while :; do nc -l -p 80 -e echo served; done'
+    const server = await startedPod(host, 'server', { ports }, ['sh', '-c', serving])
     const client = await startedPod(host, 'client')
     const gateway = server.address.replace(/\d+$/, '1')
     // The server needs a moment; the runtime's deadline is the limit.
