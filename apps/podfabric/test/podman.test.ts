@@ -63,11 +63,16 @@ describe.skipIf(reason !== undefined)(title, () => {
     writeFileSync(`${host.rootfs}/etc/hello`, 'hello from the container')
 
     const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
-    const start = (name: string, ...ports: readonly string[]) =>
+    const inNetworkOf = (name: string, script: string) =>
+      host.run('nsenter', '--net', '--target', pidOf(host, name), 'timeout', '20', 'bash', '-c', script)
+    const start = (name: string, ...ports: readonly string[]) => {
       host.podman(
         ...['run', '--detach', '--name', name, ...limits, ...ports.flatMap((port) => ['-p', port])],
         ...['--rootfs', host.rootfs, 'busybox', 'httpd', '-f', '-p', '80', '-h', '/etc'],
       )
+      // podman tells that the server was started, not that it listens.
+      inNetworkOf(name, 'until (exec 3<>/dev/tcp/127.0.0.1/80) 2>/dev/null; do :; done')
+    }
     start('a', '8080:80', '127.0.0.1:8081:80')
     start('b', '8082:80')
     const page = (address: string, port: number) =>
@@ -82,8 +87,7 @@ describe.skipIf(reason !== undefined)(title, () => {
     }
     expect(() => host.run('bash', '-c', page('10.88.0.1', 8081))).toThrow()
     // From one container to the other, and to itself, by the node's port.
-    const from = (name: string) =>
-      host.run('nsenter', '--net', '--target', pidOf(host, name), 'bash', '-c', page('10.88.0.1', 8080))
+    const from = (name: string) => inNetworkOf(name, page('10.88.0.1', 8080))
     expect(from('b')).toContain('hello from the container')
     expect(from('a')).toContain('hello from the container')
 
