@@ -14,6 +14,7 @@ import { hostLocalOn } from '@podfabric/plugin-host-local'
 import loopback from '@podfabric/plugin-loopback'
 import { memoryStore, scoped } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { networkIn } from './fixtures/network-in.ts'
 
 const folder = '/usr/lib/cni'
 const available = linuxAvailable()
@@ -141,28 +142,6 @@ describe(`in the place of the containernetworking plugins${reason && ` (skipped:
     dns: dns ?? {},
   })
 
-  /** Differences that are meant: the peer's alias, protocol numbers of routes, link-local addresses as they come and go. */
-  const found = (node: TestNode, netns: string) =>
-    within(node.kernel, netns, async ({ links, addresses, routes }) => ({
-      links: (await links.list())
-        .map(({ kind, name, mtu, up, port }) => ({
-          kind,
-          name: kind === 'veth' && name !== 'eth0' ? 'veth' : name,
-          mtu,
-          up,
-          ...(port && { hairpin: port.hairpin, bridge: port.bridge }),
-        }))
-        .sort((a, b) => a.name.localeCompare(b.name)),
-      addresses: (await addresses.list())
-        .filter(({ address }) => !address.startsWith('fe80'))
-        .map(({ link, address }) => `${link} ${address}`)
-        .sort(),
-      routes: (await routes.list())
-        .filter(({ destination, table }) => (table ?? 254) === 254 && !/^(fe80|ff00)/.test(destination))
-        .map(({ destination, link, gateway }) => `${destination} ${link} ${gateway ?? ''}`)
-        .sort(),
-    }))
-
   const v4 = { subnet: '10.88.0.0/24' }
   const dual = { ranges: [[v4], [{ subnet: 'fd88::/64' }]] }
   const cases: readonly (readonly [string, Json, string])[] = [
@@ -208,9 +187,18 @@ describe(`in the place of the containernetworking plugins${reason && ` (skipped:
         const given = config(more, version)
         const own = given.ipam ? { ...given, ipam: { ...given.ipam, dataDir: `${dataDir}/${at}` } } : given
         const { exitCode, result } = await call('bridge', 'ADD', own, netns)
-        const made = { inside: await found(node, netns), outside: await found(node, '') }
+        const made = {
+          inside: await networkIn(node.kernel, netns),
+          outside: await networkIn(node.kernel, ''),
+        }
         const removed = await call('bridge', 'DEL', own, netns)
-        compared.push({ exitCode, told: told(result), made, removed, after: await found(node, netns) })
+        compared.push({
+          exitCode,
+          told: told(result),
+          made,
+          removed,
+          after: await networkIn(node.kernel, netns),
+        })
       }
       expect(compared[0]?.exitCode, JSON.stringify(compared[0])).toBe(0)
       expect(compared[1]).toEqual(compared[0])
@@ -239,7 +227,7 @@ describe(`in the place of the containernetworking plugins${reason && ` (skipped:
     const first = await goOn(theirs)('loopback', 'ADD', given, a)
     const second = await oursOn(ours)('loopback', 'ADD', given, b)
     expect(told(second.result)).toEqual(told(first.result))
-    expect(await found(ours, b)).toEqual(await found(theirs, a))
+    expect(await networkIn(ours.kernel, b)).toEqual(await networkIn(theirs.kernel, a))
   })
 
   it.skipIf(reason !== '')(
@@ -256,7 +244,7 @@ describe(`in the place of the containernetworking plugins${reason && ` (skipped:
       expect(await call('bridge', 'CHECK', withResult, one)).toEqual({ exitCode: 0, result: {} })
       expect(await call('bridge', 'DEL', given, one)).toEqual({ exitCode: 0, result: {} })
       expect(existsSync(`${dataDir}/ours/net/10.88.0.2`)).toBe(false)
-      expect((await found(ours, one)).links.map(({ name }) => name)).toEqual(['lo'])
+      expect((await networkIn(ours.kernel, one)).links.map(({ name }) => name)).toEqual(['lo'])
       const gone = await call('bridge', 'CHECK', withResult, one)
       expect(gone.result.code).toBe(104)
     },

@@ -16,6 +16,7 @@ import { flannelOn } from '@podfabric/plugin-flannel'
 import { hostLocalOn } from '@podfabric/plugin-host-local'
 import { memoryStore, scoped } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { networkIn } from './fixtures/network-in.ts'
 
 const go = '/usr/lib/cni'
 const available = linuxAvailable()
@@ -131,28 +132,8 @@ FLANNEL_MTU=1450
 FLANNEL_IPMASQ=true
 `
 
-const found = (kernel: Kernel, netns: string) =>
-  within(kernel, netns, async ({ links, addresses, routes }) => ({
-    links: (await links.list())
-      .map(({ kind, name, mtu, up, port }) => ({
-        name: kind === 'veth' && name !== 'eth0' ? 'veth' : name,
-        mtu,
-        up,
-        hairpin: port?.hairpin,
-      }))
-      .sort((a, b) => a.name.localeCompare(b.name)),
-    addresses: (await addresses.list())
-      .filter(({ address }) => !address.startsWith('fe80'))
-      .map(({ link, address }) => `${link} ${address}`)
-      .sort(),
-    routes: (await routes.list())
-      .filter(({ destination, table }) => (table ?? 254) === 254 && !/^(fe80|ff00)/.test(destination))
-      .map(({ destination, link, gateway }) => `${destination} ${link} ${gateway ?? ''}`)
-      .sort(),
-  }))
-
 const linkNames = async (kernel: Kernel, netns: string) =>
-  (await found(kernel, netns)).links.map(({ name }) => name)
+  (await networkIn(kernel, netns)).links.map(({ name }) => name)
 
 const kernels: readonly (readonly [string, string, (folder: string) => Promise<TestNode>])[] = [
   ['the simulated kernel', '', simulatedNode],
@@ -192,7 +173,7 @@ describe('in the place of Flannel’s own plugin', () => {
           { address: '10.244.7.2/24', gateway: '10.244.7.1' },
           { address: 'fd00:0:0:7::2/64', gateway: 'fd00:0:0:7::1' },
         ])
-        expect((await found(kernel, netns)).links).toContainEqual(
+        expect((await networkIn(kernel, netns)).links).toContainEqual(
           expect.objectContaining({ name: 'eth0', mtu: 1450 }),
         )
         expect(JSON.parse(await readFile(join(folder, 'flannel', 'c1'), 'utf8'))).toEqual(rendered(folder))
@@ -245,8 +226,8 @@ describe('in the place of Flannel’s own plugin', () => {
           routes: (routes as Json[]).map(({ dst }) => dst),
         })
         expect(told(second.result)).toEqual(told(first))
-        expect(await found(ours.kernel, b)).toEqual(await found(theirs.kernel, a))
-        expect(await found(ours.kernel, '')).toEqual(await found(theirs.kernel, ''))
+        expect(await networkIn(ours.kernel, b)).toEqual(await networkIn(theirs.kernel, a))
+        expect(await networkIn(ours.kernel, '')).toEqual(await networkIn(theirs.kernel, ''))
       },
     )
 

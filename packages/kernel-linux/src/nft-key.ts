@@ -1,4 +1,10 @@
-import type { NftConcatenation, NftKey, NftKeyType, NftValue } from '@podfabric/kernel'
+import {
+  type NftConcatenation,
+  type NftKey,
+  type NftKeyType,
+  type NftValue,
+  nftKeyTypes,
+} from '@podfabric/kernel'
 import {
   inKernelOrder,
   intervalOf,
@@ -13,44 +19,14 @@ import {
 /** The fields of a key, or of what a map maps to. Several are a concatenation. */
 export type NftKinds = readonly NftKind[]
 
-export const keyTypes: readonly NftKeyType[] = [
-  'ipv4_addr',
-  'ipv6_addr',
-  'inet_proto',
-  'inet_service',
-  'ifname',
-  'mark',
-]
-
 /** nft's number for a concatenation has so many bits for each of its types, the last type's lowest. */
 const TYPE_BITS = 6
-const MOST_FIELDS = 5
-/** NFT_DATA_VALUE_MAXLEN. */
-const MOST_OCTETS = 64
 /** Where a field of a concatenation begins in a register. */
 const WORD = 4
 
-/** The fields of a set's type. EINVAL for a type that is none, and for a concatenation that is too long. */
-export function kindsOfType(name: string, type: NftKeyType | NftConcatenation): NftKinds {
-  const kinds: readonly NftKeyType[] = typeof type === 'string' ? [type] : type
-  for (const kind of kinds) {
-    if (!keyTypes.includes(kind))
-      throw invalidNft(`set ${name} has keys of no known type: ${JSON.stringify(kind)}`)
-  }
-  if (typeof type !== 'string' && (kinds.length < 2 || kinds.length > MOST_FIELDS)) {
-    throw invalidNft(`set ${name} has a concatenation of ${kinds.length} types, not of 2 to ${MOST_FIELDS}`)
-  }
-  if (keyLength(kinds) > MOST_OCTETS) {
-    throw invalidNft(
-      `set ${name} has a concatenation of ${keyLength(kinds)} octets, more than ${MOST_OCTETS}`,
-    )
-  }
-  return kinds
-}
-
-/** The type that `kindsOfType` takes; undefined where the contract has no words for it. */
+/** The type that has these fields; undefined where the contract has no words for it. */
 export function typeOfKinds(kinds: NftKinds): NftKeyType | NftConcatenation | undefined {
-  const types = kinds.filter((kind): kind is NftKeyType => keyTypes.some((type) => type === kind))
+  const types = kinds.filter((kind): kind is NftKeyType => nftKeyTypes.some((type) => type === kind))
   const [first, second, ...others] = types
   if (first === undefined || types.length !== kinds.length) return undefined
   return second === undefined ? first : [first, second, ...others]

@@ -1,4 +1,4 @@
-import type { NftKey, NftMap, NftMapping, NftSet } from '@podfabric/kernel'
+import { type NftKey, type NftMap, type NftMapping, type NftSet, nftFieldTypes } from '@podfabric/kernel'
 import type { Attributes, NetlinkWriter } from './netlink-message.ts'
 import type { NftElement } from './nft-element.ts'
 import {
@@ -6,7 +6,6 @@ import {
   keyInterval,
   keyLength,
   kindsOfCode,
-  kindsOfType,
   type NftKinds,
   refusePatterns,
   typeCode,
@@ -51,9 +50,9 @@ export interface NftSets {
 
 /** EINVAL for types that are none. */
 export function factsOf(set: NftSet | NftMap): NftSetFacts {
-  const facts = { key: kindsOfType(set.name, set.type), interval: set.interval === true }
+  const facts = { key: nftFieldTypes(set.name, set.type), interval: set.interval === true }
   if (set.kind === 'set') return facts
-  return { ...facts, to: set.to === 'verdict' ? 'verdict' : kindsOfType(set.name, set.to) }
+  return { ...facts, to: set.to === 'verdict' ? 'verdict' : nftFieldTypes(set.name, set.to) }
 }
 
 /** NFTA_SET_*, but the table. */

@@ -1,37 +1,9 @@
-import type { NftConcatenation, NftKey, NftKeyType, NftValue } from '@podfabric/kernel'
+import type { NftKey, NftValue } from '@podfabric/kernel'
 import type { Interval } from './interval-table.ts'
 import { intervalOf, invalid, nameOf, printedValue, type ValueKind, wordsOfName } from './nft-value.ts'
 
 /** The fields of a key, or of what a map maps to. Several are a concatenation. */
 export type Kinds = readonly ValueKind[]
-
-const keyTypes: readonly NftKeyType[] = [
-  'ipv4_addr',
-  'ipv6_addr',
-  'inet_proto',
-  'inet_service',
-  'ifname',
-  'mark',
-]
-/** As in Linux. */
-const MOST_FIELDS = 5
-const MOST_WORDS = 16
-
-/** The fields of a set's type. EINVAL for a type that is none, and for a concatenation that is too long. */
-export function kindsOfType(name: string, type: NftKeyType | NftConcatenation): Kinds {
-  const kinds: readonly NftKeyType[] = typeof type === 'string' ? [type] : type
-  for (const kind of kinds) {
-    if (!keyTypes.includes(kind))
-      throw invalid(`set ${name} has keys of no known type: ${JSON.stringify(kind)}`)
-  }
-  if (typeof type !== 'string' && (kinds.length < 2 || kinds.length > MOST_FIELDS)) {
-    throw invalid(`set ${name} has a concatenation of ${kinds.length} types, not of 2 to ${MOST_FIELDS}`)
-  }
-  if (widthOf(kinds) > MOST_WORDS) {
-    throw invalid(`set ${name} has a concatenation of more than ${4 * MOST_WORDS} octets`)
-  }
-  return kinds
-}
 
 export function isSameKinds(a: Kinds, b: Kinds): boolean {
   return a.length === b.length && a.every((kind, i) => kind === b[i])

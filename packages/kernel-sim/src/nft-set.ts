@@ -5,11 +5,12 @@ import {
   type NftMap,
   type NftMapping,
   type NftSet,
+  nftFieldTypes,
 } from '@podfabric/kernel'
 import { type ElementTable, elementTable } from './element-table.ts'
 import type { Interval } from './interval-table.ts'
 import type { ChainState } from './nft-chain.ts'
-import { isSingle, type Kinds, keyInterval, kindsOfType, printedKey, wordsIn } from './nft-key.ts'
+import { isSingle, type Kinds, keyInterval, printedKey, wordsIn } from './nft-key.ts'
 import { type Mapped, mappedValue } from './nft-mapped.ts'
 import { invalid } from './nft-value.ts'
 
@@ -30,9 +31,9 @@ export interface ParsedElement {
 
 /** EINVAL. */
 export function factsOf(spec: NftSet | NftMap): SetFacts {
-  const facts = { key: kindsOfType(spec.name, spec.type), interval: spec.interval === true }
+  const facts = { key: nftFieldTypes(spec.name, spec.type), interval: spec.interval === true }
   if (spec.kind === 'set') return facts
-  return { ...facts, to: spec.to === 'verdict' ? 'verdict' : kindsOfType(spec.name, spec.to) }
+  return { ...facts, to: spec.to === 'verdict' ? 'verdict' : nftFieldTypes(spec.name, spec.to) }
 }
 
 /** An element as a set takes it; without a value where a map's is to be deleted. EINVAL. */

@@ -6,7 +6,7 @@ export { formatCommand } from './command.ts'
 export { type CommandLog, type CommandLogEntry, type CommandLogOptions, commandLog } from './command-log.ts'
 export type { Conntrack, ConntrackEntry, ConntrackFilter, FlowTuple } from './conntrack.ts'
 export { type Errno, KernelError } from './error.ts'
-export { failNth } from './faults.ts'
+export { failNth, haltAt } from './faults.ts'
 export type { Kernel } from './kernel.ts'
 export type {
   BridgeLink,
@@ -55,6 +55,7 @@ export type {
   NftVerdict,
 } from './nft.ts'
 export { formatNft } from './nft-command.ts'
+export { nftFieldTypes, nftKeyTypes } from './nft-type.ts'
 export type { Middleware, Operation, OperationSite, Outcome } from './operation.ts'
 export { isOwnedAlias, ownedAlias, ownership } from './ownership.ts'
 export type { Route, RouteAnswer, RouteKey, RouteQuery, RouteType, Rule } from './route.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { commandLog } from './command-log.ts'
 import { KernelError } from './error.ts'
-import { failNth } from './faults.ts'
+import { failNth, haltAt } from './faults.ts'
 import type { Kernel } from './kernel.ts'
 import { onlyFor, withMiddleware } from './middleware.ts'
 import type { Netns } from './netns.ts'
@@ -164,6 +164,23 @@ describe('a fault', () => {
   it('is counted from 1', () => {
     expect(() => failNth(0, 'EBUSY')).toThrow(RangeError)
     expect(() => failNth(1.5, 'EBUSY')).toThrow(RangeError)
+    expect(() => haltAt(0, () => {})).toThrow(RangeError)
+  })
+})
+
+describe('a halt', () => {
+  it('lets what comes before pass, and holds back the n-th operation and all after it', async () => {
+    const { kernel, netns, batches } = recordingKernel()
+    let held = 0
+    const returned: string[] = []
+    const halted = withMiddleware(
+      kernel,
+      haltAt(2, () => void held++),
+    ).in(netns)
+    for (const name of ['a', 'b', 'c']) void halted.apply([add(name)]).then(() => returned.push(name))
+    // The last of what these wait for, and more.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect({ held, returned, reached: batches.length }).toEqual({ held: 2, returned: ['a'], reached: 1 })
   })
 })
 

@@ -5,6 +5,7 @@ import { type TestNode, testIpam, testKernels, within } from '@podfabric/conform
 import {
   failNth,
   formatCommand,
+  haltAt,
   type Kernel,
   KernelError,
   type Namespace,
@@ -15,7 +16,7 @@ import { addressOf, type Ip, ifAddress, ip, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import bridge from './index.ts'
-import { killedAt, snapshot } from './node.fixture.ts'
+import { snapshot } from './node.fixture.ts'
 
 const subnet = '10.88.0.0/24'
 const settings = {
@@ -187,7 +188,12 @@ describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
       let kills = 0
       for (let done = false; !done; ) {
         const killed = new Promise<'killed'>((resolve) => {
-          const runtime = runtimeOn(killedAt(node.kernel, kills + 1, () => resolve('killed')))
+          const runtime = runtimeOn(
+            withMiddleware(
+              node.kernel,
+              haltAt(kills + 1, () => resolve('killed')),
+            ),
+          )
           runtime.add(network(dualStack), one).then(
             () => {
               done = true
@@ -210,7 +216,7 @@ describe.each(testKernels)('bridge on $name', ({ skip, make }) => {
   it.skipIf(skip)('begins anew where a killed ADD left something', async () => {
     const one = await pod('one')
     await new Promise<void>((resolve) => {
-      void runtimeOn(killedAt(node.kernel, 4, resolve)).add(network(), one)
+      void runtimeOn(withMiddleware(node.kernel, haltAt(4, resolve))).add(network(), one)
     })
     const runtime = runtimeOn()
     await runtime.add(network(), one)

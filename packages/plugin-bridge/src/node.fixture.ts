@@ -1,4 +1,4 @@
-import { type Kernel, type Middleware, withMiddleware } from '@podfabric/kernel'
+import type { Kernel } from '@podfabric/kernel'
 
 /** Everything in a namespace that a network could leave behind, as text. */
 export async function snapshot(kernel: Kernel): Promise<readonly string[]> {
@@ -24,16 +24,4 @@ export async function snapshot(kernel: Kernel): Promise<readonly string[]> {
   } finally {
     await node[Symbol.asyncDispose]()
   }
-}
-
-/** The kernel as it is for a plugin that is killed before its `n`-th operation: that one never returns. */
-export function killedAt(kernel: Kernel, n: number, killed: () => void): Kernel {
-  let seen = 0
-  const kill: Middleware = (_, next) => {
-    seen++
-    if (seen < n) return next()
-    killed()
-    return new Promise(() => {})
-  }
-  return withMiddleware(kernel, kill)
 }

@@ -4,7 +4,7 @@ import { ownedAlias } from '@podfabric/kernel'
 import { familyIn, type PortMapping, type Published, portName } from './port-mapping.ts'
 import { goesTo, keyText, type TableContents } from './table-contents.ts'
 
-/** Why a port cannot be had: somebody has it. Undefined where nobody has any of them now. */
+/** Why a port cannot be had: somebody has it. Undefined where each of them is free now. */
 export function holderOf(
   contents: TableContents,
   published: Published,

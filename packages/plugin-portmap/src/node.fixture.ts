@@ -2,7 +2,7 @@ import { type AddResult, type PluginFactory, parseNetworkList } from '@podfabric
 import { type CniRuntime, cniRuntime, inProcess } from '@podfabric/cni/runtime'
 import { keptLog, recordingPlugin } from '@podfabric/cni/testing'
 import { type TestNode, within } from '@podfabric/conformance/testing'
-import { type Kernel, type Middleware, type Namespace, systemClock, withMiddleware } from '@podfabric/kernel'
+import { type Kernel, type Namespace, systemClock } from '@podfabric/kernel'
 import { type Ip, ifAddress, ip, isV4, prefix } from '@podfabric/netaddr'
 import { memoryStore, type Store, scoped } from '@podfabric/store'
 import portmap from './portmap.ts'
@@ -129,18 +129,6 @@ export function publishing(container: Container, ...portMappings: readonly Mappi
     netns,
     capabilityArgs: { portMappings: portMappings.map((each) => ({ ...each })) },
   }
-}
-
-/** The kernel as it is for a plugin that is killed before its `n`-th operation: that one never returns. */
-export function killedAt(kernel: Kernel, n: number, killed: () => void): Kernel {
-  let seen = 0
-  const kill: Middleware = (_, next) => {
-    seen++
-    if (seen < n) return next()
-    killed()
-    return new Promise(() => {})
-  }
-  return withMiddleware(kernel, kill)
 }
 
 /** What answered, and whom it saw: `10.88.0.2 saw 192.0.2.2`; or `nobody`. */

@@ -1,16 +1,8 @@
 import { type TestNode, testKernels, within } from '@podfabric/conformance/testing'
-import { failNth, type NftObject, systemClock, withMiddleware } from '@podfabric/kernel'
+import { failNth, haltAt, type NftObject, systemClock, withMiddleware } from '@podfabric/kernel'
 import { memoryStore } from '@podfabric/store'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  killedAt,
-  listWith,
-  nodeAddress,
-  type PortmapNode,
-  portmapNode,
-  publishing,
-  reached,
-} from './node.fixture.ts'
+import { listWith, nodeAddress, type PortmapNode, portmapNode, publishing, reached } from './node.fixture.ts'
 import { tableName } from './table.ts'
 
 const web = { hostPort: 8080, containerPort: 80, protocol: 'tcp' }
@@ -187,7 +179,7 @@ describe.each(testKernels)('portmap on $name', ({ skip, make }) => {
       let kills = 0
       for (let done = false; !done; ) {
         await new Promise<void>((resolve) => {
-          const kernel = killedAt(node.kernel, kills + 1, resolve)
+          const kernel = withMiddleware(node.kernel, haltAt(kills + 1, resolve))
           node
             .runtime({ kernel })
             .add(listWith(), publishing(one, web, dns))

@@ -185,11 +185,15 @@ async function namespacePaths(kernel: Kernel, folders: readonly string[]): Promi
   const processes = new Map<string, string>()
   for (const id of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const path = `/proc/${id}/ns/net`
-    // A process may end meanwhile.
-    const inode = await readlink(path).catch(() => undefined)
+    const inode = await readlink(path).catch(unlessUnseen)
     if (inode !== undefined && !processes.has(inode)) processes.set(inode, path)
   }
   return [...new Set([...named, ...beside, ...mounts, ...processes.values()])]
+}
+
+/** A process may end meanwhile, or be another user's. */
+function unlessUnseen(error: unknown): undefined {
+  if (!['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '')) throw error
 }
 
 /** proc(5): white space and backslashes of a path are octal. */
