@@ -1,4 +1,4 @@
-import { CniError, parsePluginConfig } from '@podfabric/cni'
+import { CniError, type Plugin, parsePluginConfig } from '@podfabric/cni'
 import { inertContext } from '@podfabric/cni/skel'
 import type { ListFile } from '../list-file.ts'
 import { nodePlugins } from '../node-plugins.ts'
@@ -24,14 +24,14 @@ function problemsOf({ path, list, problem, ours }: ListFile): readonly Finding[]
   if (!ours) return []
   return list.plugins.flatMap(({ capabilities, ...keys }, index) => {
     const given = { ...keys, cniVersion: list.cniVersion, name: list.name }
-    // What flannel's `ipam` says is completed when a container comes.
-    const own = keys.type === 'flannel' ? undefined : keys.ipam
-    const delegate = typeof own === 'object' && own !== null && 'type' in own ? own.type : ''
-    return [keys.type, String(delegate)].flatMap((type) => {
-      const factory = Object.hasOwn(nodePlugins, type) ? nodePlugins[type] : undefined
-      if (factory === undefined) return []
+    const attaching = pluginOf(keys.type)
+    // A plugin that knows which IPAM plugin is meant completes what that one is told, when a container comes.
+    const told = attaching?.ipamType === undefined ? keys.ipam : undefined
+    const delegate = typeof told === 'object' && told !== null && 'type' in told ? String(told.type) : ''
+    return [attaching, pluginOf(delegate)].flatMap((plugin) => {
+      if (plugin === undefined) return []
+      const { type } = plugin
       try {
-        const plugin = factory(inertContext)
         plugin.parse(parsePluginConfig({ ...given, type: keys.type }, plugin))
         return []
       } catch (refusal) {
@@ -41,4 +41,8 @@ function problemsOf({ path, list, problem, ours }: ListFile): readonly Finding[]
       }
     })
   })
+}
+
+function pluginOf(type: string): Plugin | undefined {
+  return Object.hasOwn(nodePlugins, type) ? nodePlugins[type]?.(inertContext) : undefined
 }
