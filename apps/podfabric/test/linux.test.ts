@@ -1,9 +1,20 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { linuxAvailable } from '@podfabric/kernel-linux'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
 import { podfabric, printed } from './fixtures/run-podfabric.ts'
 
 const availability = linuxAvailable()
@@ -170,24 +181,30 @@ describe.skipIf(!availability.available)(
   },
 )
 
-const cli = new URL('../src/cli.ts', import.meta.url).pathname
-const asNobody = ['--reuid', '65534', '--regid', '65534', '--clear-groups'] as const
+const clone = new URL('../../..', import.meta.url).pathname
+/** Where every user finds the clone and the Node that runs this: their own folders may be closed to others. */
+const place = mkdtempSync(join(tmpdir(), 'pf-place-'))
+chmodSync(place, 0o755)
+mkdirSync(join(place, 'clone'))
+writeFileSync(join(place, 'node'), '')
+afterAll(() => rmSync(place, { recursive: true }))
 const nobodyMissing = whyNotNobody()
 
 describe.skipIf(nobodyMissing !== undefined)(
   `a user without rights${nobodyMissing === undefined ? '' : ` (skipped: ${nobodyMissing})`}`,
   { timeout: 60_000 },
   () => {
-    function nobodyIn(pf: Pf, env: Readonly<Record<string, string>> = {}, setpriv = 'setpriv') {
+    function nobodyIn(pf: Pf, path = process.env.PATH) {
       chownSync(pf.folder, 65534, 65534)
       chmodSync(pf.folder, 0o755)
       pf.write('shop.yaml', shop)
-      return (...words: readonly string[]) =>
-        spawnSync(setpriv, [...asNobody, process.execPath, '--conditions=@podfabric/source', cli, ...words], {
-          cwd: pf.folder,
-          encoding: 'utf8',
-          env: { ...process.env, PODFABRIC_STATE: pf.state, ...env },
-        })
+      const variables = ['env', `PODFABRIC_STATE=${pf.state}`, `PATH=${path}`]
+      const cli = [
+        join(place, 'node'),
+        '--conditions=@podfabric/source',
+        join(place, 'clone/apps/podfabric/src/cli.ts'),
+      ]
+      return (...words: readonly string[]) => asNobody([...variables, ...cli, ...words], pf.folder)
     }
 
     it('gets the same cluster in a user namespace', () => {
@@ -202,8 +219,7 @@ describe.skipIf(nobodyMissing !== undefined)(
 
     it('is told what is missing where there is no unshare', () => {
       const pf = podfabric()
-      const setpriv = execFileSync('which', ['setpriv'], { encoding: 'utf8' }).trim()
-      const run = nobodyIn(pf, { PATH: pf.folder }, setpriv)
+      const run = nobodyIn(pf, pf.folder)
       const { status, stderr } = run('up', '-f', 'shop.yaml', '--kernel', 'linux')
       expect(status).toBe(2)
       expect(stderr).toMatch(
@@ -214,15 +230,19 @@ describe.skipIf(nobodyMissing !== undefined)(
   },
 )
 
+function asNobody(words: readonly string[], cwd: string) {
+  const bind = 'mount --bind "$1" "$0/clone" && mount --bind "$2" "$0/node" && shift 2 && exec "$@"'
+  const user = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']
+  return spawnSync(
+    'unshare',
+    ['--mount', 'sh', '-c', bind, place, clone, process.execPath, ...user, ...words],
+    { cwd, encoding: 'utf8' },
+  )
+}
+
 function whyNotNobody(): string | undefined {
   if (process.getuid?.() !== 0) return 'only root becomes another user'
-  const { error, status, stderr } = spawnSync(
-    'setpriv',
-    [...asNobody, 'unshare', '-Urnm', process.execPath, '-e', '0'],
-    {
-      encoding: 'utf8',
-    },
-  )
-  if (error) return `setpriv cannot be started: ${error.message}`
+  const { error, status, stderr } = asNobody(['unshare', '-Urnm', join(place, 'node'), '-e', '0'], place)
+  if (error) return `unshare cannot be started: ${error.message}`
   return status === 0 ? undefined : `unshare -Urnm as nobody: ${stderr.trim()}`
 }
